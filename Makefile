@@ -1,0 +1,37 @@
+# Every target works as the very first command in a fresh clone: it needs Python >= 3.11 and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up test lint bench clean
+
+help: ## what there is to do
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## make .venv with everything in it (console script .venv/bin/coldpress)
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and "Coldpress needs Python >= 3.11, but $(PYTHON) is %d.%d. Try: make PYTHON=python3.11" % v[:2])'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[api,build,dev]'
+	@touch $@
+
+demo: $(STAMP) ## train, export, press, upload, ingest, serve and predict, with figures
+	$(BIN)/coldpress demo
+
+up: $(STAMP) ## the local server in the foreground
+	$(BIN)/coldpress up
+
+test: $(STAMP) lint ## every test but the container tier
+	$(BIN)/python -m pytest
+
+lint: $(STAMP) ## ruff, mypy --strict, cfn-lint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/cfn-lint template.yaml
+
+clean: ## remove the virtual environment, caches and local state
+	rm -rf $(VENV) .coldpress .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,273 @@
+"""Names, versions, manifests and aliases in object storage.
+
+    models/{name}/versions/{n}/manifest.json   written last and only once: its presence is the version
+    models/{name}/aliases/{alias}.json         a small pointer, moved by compare-and-swap
+
+An alias carries the manifests of the versions it routes to, so that a cold request reads one
+object to know everything it must fetch.
+"""
+
+import json
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from coldpress.errors import Conflict, InvalidRequest, NotFound
+from coldpress.store import Store
+
+DEFAULT_ALIAS = "prod"
+MAX_NAME = 63
+RESERVED_NAMES = frozenset({"stats", "versions", "aliases", "index"})
+HISTORY = 20
+"""Former positions that an alias remembers for `rollback`."""
+
+
+class Artifact(NamedTuple):
+    """One file of a version."""
+
+    key: str
+    size: int
+    sha256: str
+    format: str
+    """`ort` (opened in place) or `onnx`."""
+    optimised: bool
+    """Offline, at the full level: the session is then made at level 0."""
+    cpu: tuple[str, ...] = ()
+    """CPU features that the optimised layout needs; a machine without one takes the next artefact."""
+
+
+class TensorInfo(NamedTuple):
+    """An input or output as metadata tells it: OIP datatype, shape with -1 for variable."""
+
+    name: str
+    datatype: str
+    shape: tuple[int, ...]
+
+
+class Manifest(NamedTuple):
+    """Everything about one version. Immutable once written."""
+
+    model: str
+    version: int
+    created: str
+    """ISO 8601, UTC."""
+    artifacts: tuple[Artifact, ...]
+    """Best first; the portable one last."""
+    inputs: tuple[TensorInfo, ...]
+    outputs: tuple[TensorInfo, ...]
+    runtime: str
+    """The ONNX Runtime version that checked and optimised it."""
+    labels: tuple[str, ...] = ()
+    warmup: dict[str, Any] | None = None
+    """An OIP inference request that is run before the model counts as ready."""
+    metadata: dict[str, str] = {}  # noqa: RUF012 - a NamedTuple's default, never written to
+    source: dict[str, Any] = {}  # noqa: RUF012
+    """The upload: id, key, etag, size, sha256."""
+
+    def to_json(self) -> dict[str, Any]:
+        """As stored."""
+        return self._asdict() | {
+            "artifacts": [artifact._asdict() for artifact in self.artifacts],
+            "inputs": [info._asdict() for info in self.inputs],
+            "outputs": [info._asdict() for info in self.outputs],
+        }
+
+    @classmethod
+    def from_json(cls, stored: dict[str, Any]) -> "Manifest":
+        """From what `to_json` gave. Fields of a later Coldpress are ignored."""
+        known = {key: value for key, value in stored.items() if key in cls._fields}
+        return cls(
+            **known
+            | {
+                "artifacts": tuple(
+                    Artifact(**row | {"cpu": tuple(row.get("cpu", ()))}) for row in stored["artifacts"]
+                ),
+                "inputs": tuple(_tensor_info(row) for row in stored["inputs"]),
+                "outputs": tuple(_tensor_info(row) for row in stored["outputs"]),
+                "labels": tuple(stored.get("labels", ())),
+            }
+        )
+
+
+class Route(NamedTuple):
+    """A share of an alias's traffic."""
+
+    version: int
+    weight: float
+    manifest: Manifest
+
+
+class Alias(NamedTuple):
+    """Where a name such as `prod` points."""
+
+    model: str
+    name: str
+    routes: tuple[Route, ...]
+    history: tuple[dict[str, Any], ...]
+    """Former routes, latest first: `{"routes": [{"version", "weight"}], "until": …}`."""
+    etag: str
+
+
+def check_name(name: str, what: str = "model") -> str:
+    """`name`, if it may name a model or an alias. Raises `InvalidRequest` saying why not."""
+    rule = f"lower-case letters, digits, '-' and '_', at most {MAX_NAME}, starting with a letter or digit"
+    shown = name if len(name) <= MAX_NAME else f"{name[:40]}… ({len(name)} characters)"
+    if not name or len(name) > MAX_NAME or name[0] in "-_":
+        raise InvalidRequest(f"{shown!r} cannot name a {what}: use {rule}")
+    if not all(c.isascii() and (c.islower() or c.isdigit() or c in "-_") for c in name):
+        raise InvalidRequest(f"{shown!r} cannot name a {what}: use {rule}")
+    if name in RESERVED_NAMES:
+        raise InvalidRequest(f"{name!r} is a reserved word and cannot name a {what}")
+    return name
+
+
+class Registry:
+    """Reads and moves what `ingest` registers."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    # ------------------------------------------------------------------ reading
+    def models(self) -> list[str]:
+        """Names of all models that have a version or are being ingested, sorted."""
+        return self.store.folders("models")
+
+    def versions(self, model: str) -> list[int]:
+        """Registered versions, ascending. Raises `NotFound` when there is none."""
+        prefix = f"models/{check_name(model)}/versions"
+        found = sorted(
+            int(info.key.split("/")[3])
+            for info in self.store.walk(prefix)
+            if info.key.endswith("/manifest.json")
+        )
+        if not found:
+            raise NotFound(
+                f"model {model!r} has no version; publish one with: coldpress publish {model} FILE"
+            )
+        return found
+
+    def manifest(self, model: str, version: int) -> Manifest:
+        """One version's manifest. Raises `NotFound`."""
+        try:
+            stored = self.store.get(manifest_key(check_name(model), version)).data
+        except NotFound:
+            raise NotFound(f"model {model!r} has no version {version}") from None
+        return Manifest.from_json(json.loads(stored))
+
+    def aliases(self, model: str) -> list[Alias]:
+        """All aliases of a model, by name."""
+        names = [
+            info.key.rsplit("/", 1)[1] for info in self.store.walk(f"models/{check_name(model)}/aliases")
+        ]
+        return [self.alias(model, name.removesuffix(".json")) for name in sorted(names)]
+
+    def alias(self, model: str, name: str = DEFAULT_ALIAS) -> Alias:
+        """Where an alias points now. Raises `NotFound`."""
+        try:
+            blob = self.store.get(alias_key(check_name(model), check_name(name, "alias")))
+        except NotFound:
+            raise NotFound(f"model {model!r} has no alias {name!r}") from None
+        return parse_alias(model, name, blob.data, blob.etag)
+
+    # ------------------------------------------------------------------ writing
+    def add(self, manifest: Manifest) -> None:
+        """Makes a version exist. Writing the same manifest again changes nothing.
+
+        Raises:
+            Conflict: that version number is taken by another manifest.
+        """
+        key = manifest_key(manifest.model, manifest.version)
+        data = json.dumps(manifest.to_json(), ensure_ascii=False, indent=1).encode()
+        try:
+            self.store.create(key, data)
+        except Conflict:
+            if self.store.get(key).data != data:
+                raise Conflict(f"version {manifest.version} of {manifest.model!r} exists already") from None
+
+    def move(
+        self, model: str, name: str, weights: dict[int, float], now: str, *, only_forward: bool = False
+    ) -> Alias:
+        """Points an alias at versions by weight, keeping the former position in its history.
+
+        Args:
+            weights: version -> share of the traffic; the shares are made to add up to 1.
+            now: ISO 8601, UTC.
+            only_forward: leave the alias where it is when it already points at a newer version
+                (late and repeated upload events must not roll a model back).
+
+        Raises:
+            InvalidRequest: no version, or a weight that is not positive.
+            NotFound: a version that does not exist.
+            Conflict: somebody else kept moving it at the same time.
+        """
+        check_name(name, "alias")
+        if not weights or any(not weight > 0 for weight in weights.values()):
+            raise InvalidRequest(f"weights must be positive, and at least one is needed; got {weights}")
+        total = sum(weights.values())
+        routes = [
+            {
+                "version": version,
+                "weight": weight / total,
+                "manifest": self.manifest(model, version).to_json(),
+            }
+            for version, weight in sorted(weights.items())
+        ]
+        key = alias_key(model, name)
+        for _ in range(8):
+            try:
+                current = self.alias(model, name)
+            except NotFound:
+                stored = _alias_json(routes, ())
+                try:
+                    etag = self.store.create(key, stored)
+                except Conflict:
+                    continue
+                return parse_alias(model, name, stored, etag)
+            if only_forward and max(route.version for route in current.routes) >= max(weights):
+                return current
+            former = {
+                "routes": [{"version": r.version, "weight": r.weight} for r in current.routes],
+                "until": now,
+            }
+            stored = _alias_json(routes, (former, *current.history)[:HISTORY])
+            try:
+                etag = self.store.replace(key, stored, current.etag)
+            except (Conflict, NotFound):
+                continue
+            return parse_alias(model, name, stored, etag)
+        raise Conflict(f"alias {name!r} of {model!r} is being moved by somebody else; try again")
+
+    def rollback(self, model: str, name: str, now: str) -> Alias:
+        """Points an alias where it pointed before. Raises `Conflict` when it has no former position."""
+        current = self.alias(model, name)
+        if not current.history:
+            raise Conflict(f"alias {name!r} of {model!r} has never pointed anywhere else")
+        return self.move(
+            model, name, {row["version"]: row["weight"] for row in current.history[0]["routes"]}, now
+        )
+
+
+def manifest_key(model: str, version: int) -> str:
+    """Where a version's manifest is stored."""
+    return f"models/{model}/versions/{version}/manifest.json"
+
+
+def alias_key(model: str, name: str) -> str:
+    """Where an alias is stored."""
+    return f"models/{model}/aliases/{name}.json"
+
+
+def parse_alias(model: str, name: str, data: bytes, etag: str) -> Alias:
+    """An alias object as stored."""
+    stored = json.loads(data)
+    routes = tuple(
+        Route(row["version"], row["weight"], Manifest.from_json(row["manifest"])) for row in stored["routes"]
+    )
+    return Alias(model, name, routes, tuple(stored.get("history", ())), etag)
+
+
+def _alias_json(routes: list[dict[str, Any]], history: Iterable[dict[str, Any]]) -> bytes:
+    return json.dumps({"routes": routes, "history": list(history)}, ensure_ascii=False).encode()
+
+
+def _tensor_info(row: dict[str, Any]) -> TensorInfo:
+    return TensorInfo(row["name"], row["datatype"], tuple(row["shape"]))

@@ -1,0 +1,85 @@
+"""What a deployment can set: one immutable record, read once from `COLDPRESS_*` variables.
+
+Records on the cold path are `NamedTuple`s: as immutable as a frozen dataclass, without the
+import of `dataclasses` (which brings `inspect`, `ast` and `dis` along).
+"""
+
+import os
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from coldpress.errors import ColdpressError
+
+PREFIX = "COLDPRESS_"
+
+# Read by the command line, which may share an environment with a function.
+COMMAND_LINE = frozenset({"COLDPRESS_URL", "COLDPRESS_API_KEY", "COLDPRESS_STATE", "COLDPRESS_CACHE"})
+
+MIB = 1 << 20
+
+
+class SettingsError(ColdpressError):
+    """A setting is unknown, missing or has a value that cannot be used."""
+
+
+class Settings(NamedTuple):
+    """One field per variable: `max_body_bytes` is `COLDPRESS_MAX_BODY_BYTES`."""
+
+    store: str = ""
+    """Where everything is kept, as a URL: `s3://bucket`, `file:///folder`."""
+    base_path: str = ""
+    """A path in front of every route, such as a stage name: `/prod`."""
+    ort_library: str = ""
+    """ONNX Runtime's shared library; empty: looked for in the layer, then in the installed wheel."""
+    memory_mb: int = 0
+    """Memory this process may use; 0: what Lambda says."""
+    threads: int = 0
+    """Threads of one inference; 0: as many as the memory's share of vCPUs gives."""
+    model_cache_bytes: int = 0
+    """Loaded models are evicted, least recently used first, above this; 0: 60 % of the memory."""
+    alias_seconds: float = 5.0
+    """How long a resolved alias is used before it is read again."""
+    key_seconds: float = 60.0
+    """How long a checked API key is trusted before it is read again: a revoked key lives this long."""
+    max_body_bytes: int = 10 * MIB
+    """Largest request body, in bytes after any decoding (API Gateway's HTTP API takes 10 MB)."""
+    max_json_depth: int = 100
+    """Deepest nesting of a JSON request."""
+    max_elements: int = 16 * MIB
+    """Most elements of one tensor."""
+    max_rows: int = 4096
+    """Most rows of one request."""
+    max_model_bytes: int = 2048 * MIB
+    """Largest model that ingest takes, in bytes."""
+    upload_seconds: int = 900
+    """How long a signed upload URL works."""
+    upload_secret: str = ""
+    """Signs upload URLs of a `file://` store; the local server makes it. S3 needs none."""
+
+
+KINDS = {int: "a whole number", float: "a number", str: "text"}
+
+
+def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
+    """Settings from `COLDPRESS_*`.
+
+    Raises:
+        SettingsError: an unknown variable with our prefix, or a value of the wrong type.
+    """
+    types = Settings.__annotations__
+    values: dict[str, object] = {}
+    for key, text in environment.items():
+        if not key.startswith(PREFIX) or key in COMMAND_LINE:
+            continue
+        name = key[len(PREFIX) :].lower()
+        if name not in types:
+            known = ", ".join(PREFIX + field.upper() for field in Settings._fields)
+            raise SettingsError(f"{key} is no setting; the settings are {known}")
+        try:
+            values[name] = types[name](text)
+        except ValueError:
+            default = Settings._field_defaults[name]
+            raise SettingsError(
+                f"{key}={text!r} is not {KINDS[types[name]]}; the default is {default}"
+            ) from None
+    return Settings(**values)  # type: ignore[arg-type]

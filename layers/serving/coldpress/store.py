@@ -1,0 +1,289 @@
+"""Object storage by URL: `s3://bucket`, `gs://bucket`, `az://container`, `file:///folder`, `memory:///`.
+
+A thin skin over obstore that speaks Coldpress's errors and offers only writes that cannot
+lose anything: create if absent, replace if unchanged, or overwrite as a whole.
+"""
+
+import mmap
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from coldpress.errors import ColdpressError, Conflict, InvalidRequest, NotFound, Unavailable
+
+if TYPE_CHECKING:
+    from obstore.store import ObjectStore
+
+# One connection to S3 gives about 90 MiB/s, so a large object is read as parallel ranges.
+PART_BYTES = 8 << 20
+PARALLEL_PARTS = 8
+TIMEOUT_SECONDS = 30
+CONNECT_TIMEOUT_SECONDS = 5
+
+
+class StoreUnusable(ColdpressError):
+    """The store cannot keep what Coldpress promises, or its URL is wrong."""
+
+
+class Blob(NamedTuple):
+    """An object's bytes and the ETag they were read at."""
+
+    data: bytes
+    etag: str
+
+
+class Info(NamedTuple):
+    """What a listing says of an object. `modified` is in seconds since the epoch."""
+
+    key: str
+    size: int
+    etag: str
+    modified: float
+
+
+class Store:
+    """One bucket or folder.
+
+    Every method raises `Unavailable` when the storage does not answer within the timeout.
+    """
+
+    def __init__(self, url: str) -> None:
+        """Raises `StoreUnusable` when `url` is empty, malformed or of an unknown scheme."""
+        if not url:
+            raise StoreUnusable(
+                "no store: set COLDPRESS_STORE, for example s3://my-bucket or file:///srv/coldpress"
+            )
+        self.url = url.rstrip("/")
+        self.folder = self.url.removeprefix("file://") if self.url.startswith("file://") else None
+        self._store = _open(self.url, self.folder)
+
+    # ------------------------------------------------------------------ reading
+    def get(self, key: str) -> Blob:
+        """The whole object. Raises `NotFound`."""
+        import obstore
+
+        with _translated(key):
+            answer = obstore.get(self._store, key)
+            return Blob(bytes(answer.bytes()), answer.meta["e_tag"] or "")
+
+    def get_if_changed(self, key: str, etag: str) -> Blob | None:
+        """The object, or None while its ETag is still `etag`. Raises `NotFound`."""
+        import obstore
+        from obstore.exceptions import NotModifiedError
+
+        with _translated(key):
+            try:
+                answer = obstore.get(self._store, key, options={"if_none_match": etag})
+            except NotModifiedError:
+                return None
+            return Blob(bytes(answer.bytes()), answer.meta["e_tag"] or "")
+
+    def head(self, key: str) -> Info:
+        """Size, ETag and age, without the bytes. Raises `NotFound`."""
+        import obstore
+
+        with _translated(key):
+            return _info(obstore.head(self._store, key))
+
+    def walk(self, prefix: str) -> Iterator[Info]:
+        """Every object below `prefix`, in no particular order."""
+        import obstore
+
+        with _translated(prefix):
+            for page in obstore.list(self._store, prefix.rstrip("/")):
+                yield from map(_info, page)
+
+    def folders(self, prefix: str) -> list[str]:
+        """The names one level below `prefix`, as in a directory, sorted."""
+        import obstore
+
+        with _translated(prefix):
+            found = obstore.list_with_delimiter(self._store, prefix.rstrip("/"))
+        return sorted(path.rsplit("/", 1)[-1] for path in found["common_prefixes"])
+
+    def fetch(self, key: str, size: int) -> mmap.mmap:
+        """`size` bytes of an object in one page-aligned private buffer, read as parallel ranges.
+
+        A file is mapped, not read. Raises `NotFound`, and `Unavailable` when the object has another size.
+        """
+        if self.folder is not None:
+            return self._map(key, size)
+        import obstore
+
+        buffer = mmap.mmap(-1, max(size, 1))
+        view = memoryview(buffer)
+
+        def read(start: int) -> None:
+            end = min(start + PART_BYTES, size)
+            with _translated(key):
+                part = obstore.get_range(self._store, key, start=start, end=end)
+            if len(part) != end - start:
+                raise Unavailable(f"{key} is shorter than its manifest says ({size} bytes)")
+            view[start:end] = memoryview(part)
+
+        starts = range(0, size, PART_BYTES)
+        if len(starts) == 1:
+            read(0)
+        else:
+            from concurrent.futures import ThreadPoolExecutor
+
+            with ThreadPoolExecutor(PARALLEL_PARTS) as pool:
+                list(pool.map(read, starts))
+        view.release()
+        return buffer
+
+    def _map(self, key: str, size: int) -> mmap.mmap:
+        try:
+            with open(f"{self.folder}/{key}", "rb") as file:  # noqa: PTH123 - pathlib is not imported on the cold path
+                if os.fstat(file.fileno()).st_size != size:
+                    raise Unavailable(f"{key} has another size than its manifest says ({size} bytes)")
+                return mmap.mmap(file.fileno(), size, access=mmap.ACCESS_COPY)
+        except FileNotFoundError:
+            raise NotFound(f"{key} is not in the store") from None
+
+    # ------------------------------------------------------------------ writing
+    def create(self, key: str, data: bytes) -> str:
+        """Writes an object that must not exist yet; its ETag. Raises `Conflict` when it does."""
+        import obstore
+
+        with _translated(key):
+            return obstore.put(self._store, key, data, mode="create", use_multipart=False)["e_tag"] or ""
+
+    def upload(self, key: str, path: str) -> None:
+        """Streams a file on disk to an object, in parts when large.
+
+        Not conditional: the caller must own `key` (a version claims its folder first).
+        """
+        import obstore
+
+        with _translated(key), open(path, "rb") as file:  # noqa: PTH123
+            obstore.put(self._store, key, file)
+
+    def replace(self, key: str, data: bytes, etag: str) -> str:
+        """Overwrites an object only while its ETag is `etag`; the new ETag. Raises `Conflict`."""
+        import obstore
+
+        with _translated(key):
+            if self.folder is None:
+                mode: Any = {"e_tag": etag}
+                return obstore.put(self._store, key, data, mode=mode, use_multipart=False)["e_tag"] or ""
+            with self._locked():
+                if self.head(key).etag != etag:
+                    raise Conflict(f"{key} was changed by somebody else; read it again")
+                return obstore.put(self._store, key, data, use_multipart=False)["e_tag"] or ""
+
+    def overwrite(self, key: str, data: bytes) -> str:
+        """Writes an object whole, whether it exists or not; its ETag. For records with one writer."""
+        import obstore
+
+        with _translated(key):
+            return obstore.put(self._store, key, data, use_multipart=False)["e_tag"] or ""
+
+    def delete(self, key: str) -> None:
+        """Removes an object; no error when there is none."""
+        import obstore
+
+        with _translated(key):
+            try:
+                if self.folder is None:
+                    obstore.delete(self._store, key)
+                else:
+                    with self._locked():
+                        obstore.delete(self._store, key)
+            except FileNotFoundError:
+                return
+
+    def presign_put(self, key: str, seconds: int) -> str:
+        """A URL that lets its holder PUT `key` for `seconds`. Raises `Unavailable` on a folder."""
+        import datetime
+
+        import obstore
+
+        if self.folder is not None:
+            raise Unavailable("a file:// store has no signed URLs of its own")
+        with _translated(key):
+            signing_store: Any = self._store
+            return obstore.sign(signing_store, "PUT", key, datetime.timedelta(seconds=seconds))
+
+    def probe(self) -> None:
+        """Proves on a scratch object that conditional writes are honoured.
+
+        Raises:
+            StoreUnusable: the store ignores `If-None-Match` or `If-Match`: versions could be overwritten.
+        """
+        key = f"probe/{os.urandom(8).hex()}"
+        etag = self.create(key, b"1")
+        try:
+            if self._succeeds(self.create, key, b"2"):
+                raise self._ignores("If-None-Match: *")
+            if self._succeeds(self.replace, key, b"3", f'"{"0" * 32}"'):
+                raise self._ignores("If-Match")
+            self.replace(key, b"4", etag)
+        finally:
+            self.delete(key)
+
+    @staticmethod
+    def _succeeds(write: Callable[..., str], *arguments: Any) -> bool:
+        try:
+            write(*arguments)
+        except Conflict:
+            return False
+        return True
+
+    def _ignores(self, header: str) -> StoreUnusable:
+        return StoreUnusable(
+            f"{self.url} ignores {header}: two writers could overwrite each other's versions. "
+            "Use a store with conditional writes (S3, SeaweedFS, a folder)"
+        )
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """One writer at a time on a folder: obstore has no compare-and-swap for files."""
+        import fcntl
+
+        with open(f"{self.folder}/.lock", "a+b") as lock:  # noqa: PTH123
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+
+def _open(url: str, folder: str | None) -> "ObjectStore":
+    from obstore.store import LocalStore, from_url
+
+    try:
+        if folder is not None:
+            return LocalStore(folder, mkdir=True)
+        return from_url(
+            url,
+            client_options={
+                "timeout": f"{TIMEOUT_SECONDS}s",
+                "connect_timeout": f"{CONNECT_TIMEOUT_SECONDS}s",
+                # Plain HTTP only where the endpoint itself says so: a stand-in on this machine.
+                "allow_http": os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://"),
+            },
+        )
+    except Exception as error:
+        first_line = str(error).partition("\n")[0]
+        raise StoreUnusable(f"cannot use the store {url!r}: {first_line}") from error
+
+
+def _info(meta: Any) -> Info:
+    return Info(meta["path"], meta["size"], meta["e_tag"] or "", meta["last_modified"].timestamp())
+
+
+@contextmanager
+def _translated(key: str) -> Iterator[None]:
+    """obstore's exceptions as ours."""
+    from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
+
+    try:
+        yield
+    except FileNotFoundError:
+        raise NotFound(f"{key} is not in the store") from None
+    except (AlreadyExistsError, PreconditionError):
+        raise Conflict(f"{key} was written by somebody else first") from None
+    except ValueError as error:
+        raise InvalidRequest(f"{key!r} is no object key: {error}") from None
+    except (BaseError, OSError) as error:
+        first_line = str(error).partition("\n")[0]
+        raise Unavailable(f"object storage did not answer for {key}: {first_line}") from error
