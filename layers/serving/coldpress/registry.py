@@ -168,6 +168,11 @@ class Registry:
             raise NotFound(f"model {model!r} has no alias {name!r}") from None
         return parse_alias(model, name, blob.data, blob.etag)
 
+    def refresh(self, known: Alias) -> Alias:
+        """`known`, or what it has become: nothing is transferred while its ETag is the same."""
+        blob = self.store.get_if_changed(alias_key(known.model, known.name), known.etag)
+        return known if blob is None else parse_alias(known.model, known.name, blob.data, blob.etag)
+
     # ------------------------------------------------------------------ writing
     def add(self, manifest: Manifest) -> None:
         """Makes a version exist. Writing the same manifest again changes nothing.

@@ -1,0 +1,107 @@
+"""An event of an HTTP API, REST API, Function URL or load balancer <-> a plain request and response.
+
+The shapes: HTTP API and Function URL send payload format 2.0, REST API format 1.0; an Application
+Load Balancer sends format 1.0 without a stage and with percent-encoded paths.
+"""
+
+import os
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from coldpress.errors import InvalidRequest, TooLarge
+
+MAX_ANSWER_BYTES = 6 * 1000 * 1000
+"""Lambda refuses a response payload above 6 MB."""
+
+
+class Request(NamedTuple):
+    """What a caller sent."""
+
+    method: str
+    path: str
+    """Percent-decoded, without the base path."""
+    headers: Mapping[str, str]
+    """Names in lower case."""
+    body: bytes
+    id: str
+
+
+class Response(NamedTuple):
+    """What the caller gets."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+def read(event: dict[str, Any], base_path: str, max_body_bytes: int) -> Request:
+    """The request inside an event.
+
+    Args:
+        base_path: a path in front of every route (`/prod`), removed where present.
+        max_body_bytes: largest body, after base64.
+
+    Raises:
+        InvalidRequest: the body is marked as base64 and is not.
+        TooLarge: the body is over the limit.
+    """
+    context = event.get("requestContext", {})
+    if "http" in context:
+        method, path = context["http"]["method"], event.get("rawPath", "/")
+        stage = context.get("stage", "$default")
+        path = path.removeprefix(f"/{stage}") if stage != "$default" else path
+    else:
+        method, path = event.get("httpMethod", "GET"), event.get("path", "/")
+    if "%" in path:
+        from urllib.parse import unquote
+
+        path = unquote(path)
+    path = path.removeprefix(base_path).rstrip("/") or "/"
+    headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+    if not headers and event.get("multiValueHeaders"):
+        headers = {name.lower(): ",".join(values) for name, values in event["multiValueHeaders"].items()}
+    request_id = context.get("requestId") or headers.get("x-amzn-trace-id") or os.urandom(8).hex()
+    return Request(method, path, headers, _body(event, max_body_bytes), request_id)
+
+
+def _body(event: dict[str, Any], limit: int) -> bytes:
+    text = event.get("body") or ""
+    if not event.get("isBase64Encoded"):
+        body = text.encode()
+    else:
+        # Four characters are three bytes: an oversized body is refused before it is decoded.
+        if len(text) // 4 * 3 - 2 > limit:
+            raise TooLarge(f"the body has about {len(text) // 4 * 3} bytes, the limit is {limit}")
+        from binascii import Error, a2b_base64
+
+        try:
+            body = a2b_base64(text)
+        except Error as error:
+            raise InvalidRequest(f"the body is marked as base64 but is not: {error}") from None
+    if len(body) > limit:
+        raise TooLarge(f"the body has {len(body)} bytes, the limit is {limit}")
+    return body
+
+
+def reply(response: Response) -> dict[str, Any]:
+    """The response as every gateway takes it; a body that is no text travels as base64.
+
+    Raises:
+        TooLarge: over what Lambda lets a function answer.
+    """
+    answer: dict[str, Any] = {"statusCode": response.status, "headers": response.headers}
+    if response.headers.get("content-type", "").startswith(("application/json", "text/")):
+        size = len(response.body)
+        answer |= {"body": response.body.decode(), "isBase64Encoded": False}
+    else:
+        from binascii import b2a_base64
+
+        encoded = b2a_base64(response.body, newline=False).decode()
+        size = len(encoded)
+        answer |= {"body": encoded, "isBase64Encoded": True}
+    if size > MAX_ANSWER_BYTES:
+        raise TooLarge(
+            f"the answer has {size} bytes and Lambda sends at most {MAX_ANSWER_BYTES}: "
+            "ask for fewer rows or outputs at a time"
+        )
+    return answer

@@ -1,0 +1,1 @@
+"""Request bodies <-> tensors, one module per protocol."""

@@ -1,0 +1,72 @@
+"""What one request cost: a line in CloudWatch's embedded metric format, and a `Server-Timing` header.
+
+Written without Powertools, whose import costs more than a small model; the names are the ones
+Powertools gives its own lines, so that one dashboard shows all functions.
+"""
+
+import json
+import os
+import sys
+import time
+from typing import Any
+
+NAMESPACE = "Coldpress"
+SERVICE = "coldpress-predict"
+
+_cold = True
+
+
+class Trace:
+    """Collects one request's figures. Stages are in milliseconds."""
+
+    __slots__ = ("_started", "cold", "fields", "stages")
+
+    def __init__(self) -> None:
+        global _cold  # one flag per execution environment is what "cold" means
+        self.cold, _cold = _cold, False
+        self._started = time.perf_counter()
+        self.stages: dict[str, float] = {}
+        self.fields: dict[str, Any] = {}
+
+    def lap(self, stage: str, since: float) -> float:
+        """Adds the time since `since` (of `time.perf_counter`) to a stage; the time now."""
+        now = time.perf_counter()
+        self.stages[stage] = self.stages.get(stage, 0.0) + (now - since) * 1000
+        return now
+
+    def total_ms(self) -> float:
+        """Milliseconds since the request came in."""
+        return (time.perf_counter() - self._started) * 1000
+
+    def server_timing(self) -> str:
+        """The `Server-Timing` header: each stage and the total, in milliseconds."""
+        stages = [*self.stages.items(), ("total", self.total_ms())]
+        return ", ".join(f"{name};dur={ms:.2f}" for name, ms in stages)
+
+    def emit(self) -> None:
+        """Writes the request's line to standard output, which Lambda forwards to CloudWatch."""
+        metrics = {"Duration": self.total_ms(), "ColdStart": int(self.cold)}
+        metrics |= {stage.capitalize() + "Time": ms for stage, ms in self.stages.items()}
+        line = {
+            "_aws": {
+                "Timestamp": int(time.time() * 1000),
+                "CloudWatchMetrics": [
+                    {
+                        "Namespace": NAMESPACE,
+                        "Dimensions": [["service"], ["service", "model"]]
+                        if "model" in self.fields
+                        else [["service"]],
+                        "Metrics": [
+                            {"Name": name, "Unit": "Count" if name == "ColdStart" else "Milliseconds"}
+                            for name in metrics
+                        ],
+                    }
+                ],
+            },
+            "service": SERVICE,
+            "function_name": os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "local"),
+            **self.fields,
+            **{name: round(value, 3) for name, value in metrics.items()},
+        }
+        sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
+        sys.stdout.flush()
