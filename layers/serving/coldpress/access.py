@@ -126,7 +126,7 @@ def revoke_key(store: Store, key_id: str) -> None:
 
 
 def _digest(key: str) -> str:
-    return hashlib.sha256(key.encode()).hexdigest()
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _caller(record: dict[str, Any]) -> Caller:

@@ -6,6 +6,9 @@ import json
 class ColdpressError(Exception):
     """Base of all errors whose message is meant for the caller."""
 
+    headers: dict[str, str] = {}  # noqa: RUF012 - a constant of the class
+    """Headers of the answer that tell a client how to do better."""
+
 
 class InvalidRequest(ColdpressError):
     """The request cannot be understood or does not fit the model."""
@@ -81,4 +84,5 @@ def message_of(error: BaseException) -> str:
 
 def body_of(error: BaseException) -> bytes:
     """The JSON body of an error: always `{"error": "…"}`."""
-    return json.dumps({"error": message_of(error)}, ensure_ascii=False).encode()
+    # A message may quote what the caller sent, half a surrogate pair included: it must still be answered.
+    return json.dumps({"error": message_of(error)}, ensure_ascii=False).encode("utf-8", "replace")

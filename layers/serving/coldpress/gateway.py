@@ -45,38 +45,55 @@ def read(event: dict[str, Any], base_path: str, max_body_bytes: int) -> Request:
         InvalidRequest: the body is marked as base64 and is not.
         TooLarge: the body is over the limit.
     """
-    context = event.get("requestContext", {})
+    context = event.get("requestContext") or {}
     if "http" in context:
-        method, path = context["http"]["method"], event.get("rawPath", "/")
+        method, path = context["http"]["method"], event.get("rawPath") or "/"
         stage = context.get("stage", "$default")
-        path = path.removeprefix(f"/{stage}") if stage != "$default" else path
+        path = _below(path, f"/{stage}") if stage != "$default" else path
     else:
-        method, path = event.get("httpMethod", "GET"), event.get("path", "/")
+        method, path = event.get("httpMethod") or "GET", event.get("path") or "/"
     if "%" in path:
         from urllib.parse import unquote
 
         path = unquote(path)
-    path = path.removeprefix(base_path).rstrip("/") or "/"
-    headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
-    if not headers and event.get("multiValueHeaders"):
-        headers = {name.lower(): ",".join(values) for name, values in event["multiValueHeaders"].items()}
-    request_id = context.get("requestId") or headers.get("x-amzn-trace-id") or os.urandom(8).hex()
-    return Request(method, path, headers, _body(event, max_body_bytes), request_id)
+    path = _below(path, base_path.rstrip("/")).rstrip("/") or "/"
+    return Request(method, path, _headers(event), _body(event, max_body_bytes), id_of(event))
+
+
+def id_of(event: dict[str, Any]) -> str:
+    """The gateway's id of a request; the load balancer's trace id; else one made up here."""
+    context = event.get("requestContext") or {}
+    return context.get("requestId") or _headers(event).get("x-amzn-trace-id") or os.urandom(8).hex()
+
+
+def _below(path: str, prefix: str) -> str:
+    """`path` without `prefix`, where whole segments agree: `/prod` is in front of `/prod/v2`, not of `/pro`."""
+    return path[len(prefix) :] if path == prefix or path.startswith(f"{prefix}/") else path
+
+
+def _headers(event: dict[str, Any]) -> dict[str, str]:
+    headers = event.get("headers")
+    if headers:
+        return {name.lower(): value for name, value in headers.items()}
+    several = event.get("multiValueHeaders") or {}
+    return {name.lower(): ",".join(values) for name, values in several.items()}
 
 
 def _body(event: dict[str, Any], limit: int) -> bytes:
     text = event.get("body") or ""
     if not event.get("isBase64Encoded"):
-        body = text.encode()
+        # Half a surrogate pair is for the reader of the body to refuse: no text, but no fault of ours either.
+        body = text.encode("utf-8", "surrogatepass")
     else:
         # Four characters are three bytes: an oversized body is refused before it is decoded.
         if len(text) // 4 * 3 - 2 > limit:
             raise TooLarge(f"the body has about {len(text) // 4 * 3} bytes, the limit is {limit}")
-        from binascii import Error, a2b_base64
+        from binascii import a2b_base64
 
         try:
-            body = a2b_base64(text)
-        except Error as error:
+            # Not strict, it skips what is not base64 and answers the rest: another body than was sent.
+            body = a2b_base64(text, strict_mode=True)
+        except ValueError as error:
             raise InvalidRequest(f"the body is marked as base64 but is not: {error}") from None
     if len(body) > limit:
         raise TooLarge(f"the body has {len(body)} bytes, the limit is {limit}")
@@ -90,8 +107,10 @@ def reply(response: Response) -> dict[str, Any]:
         TooLarge: over what Lambda lets a function answer.
     """
     answer: dict[str, Any] = {"statusCode": response.status, "headers": response.headers}
-    if response.headers.get("content-type", "").startswith(("application/json", "text/")):
-        size = len(response.body)
+    is_text = response.headers.get("content-type", "").startswith(("application/json", "text/"))
+    if is_text and "content-encoding" not in response.headers:
+        # The body travels inside JSON: each quote and backslash is one byte more.
+        size = len(response.body) + response.body.count(b'"') + response.body.count(b"\\")
         answer |= {"body": response.body.decode(), "isBase64Encoded": False}
     else:
         from binascii import b2a_base64

@@ -10,7 +10,6 @@ import zlib
 from typing import TYPE_CHECKING
 
 from coldpress.errors import Internal, Unavailable
-from coldpress.protocols import oip
 from coldpress.registry import Alias, Artifact, Manifest, Registry
 from coldpress.settings import MIB, Settings
 from coldpress.telemetry import Trace
@@ -50,6 +49,7 @@ class Models:
         self._settings = settings
         self._loaded: dict[tuple[str, int], Model] = {}
         self._aliases: dict[tuple[str, str], tuple[float, Alias]] = {}
+        self._failures: dict[tuple[str, int], str] = {}
         self._library: ort.Library | None = None
         self._library_error: Exception | None = None
         self._opening = threading.Thread(target=self._open_library, daemon=True)
@@ -89,12 +89,41 @@ class Models:
 
         Raises:
             Unavailable: it does not fit into the memory, or the storage does not answer.
-            Internal: what is stored is not what was published, or ONNX Runtime cannot be opened.
+            Internal: what is stored is not what was published.
         """
         key = (manifest.model, manifest.version)
-        model = self._loaded.pop(key, None) or self._load(manifest, trace)
+        model = self._loaded.pop(key, None)
+        if model is None:
+            try:
+                model = self._load(manifest, trace)
+            except Exception as error:
+                self._failures[key] = str(error)
+                raise
+            self._failures.pop(key, None)
         self._loaded[key] = model
         return model
+
+    def failure(self, model: str, version: int) -> str:
+        """Why a version could not be loaded when last tried here; empty when it could, or was not tried."""
+        return self._failures.get((model, version), "")
+
+    def forget(self, model: str) -> None:
+        """Makes the next request read the model's aliases anew."""
+        self._aliases = {key: value for key, value in self._aliases.items() if key[0] != model}
+
+    def unload(self, model: str) -> None:
+        """Frees every loaded version of a model; the next request loads it again."""
+        for key in [key for key in self._loaded if key[0] == model]:
+            self._loaded.pop(key).session.close()
+
+    def check_library(self) -> "ort.Library":
+        """ONNX Runtime's library, once it is open. Raises `Unavailable` when it cannot be opened."""
+        self._opening.join()
+        if self._library is None:
+            raise Unavailable(
+                f"ONNX Runtime cannot be opened: {self._library_error}"
+            ) from self._library_error
+        return self._library
 
     def _load(self, manifest: Manifest, trace: Trace) -> Model:
         artifact = self._artifact(manifest)
@@ -108,22 +137,22 @@ class Models:
         at = trace.lap("open", at)
         model = Model(manifest, session, artifact.size)
         if manifest.warmup:
-            session.run(oip.tensors_of(manifest.warmup, self._settings))
+            from coldpress.warmup import tensors_of
+
+            session.run(tensors_of(manifest.warmup, self._settings))
             trace.lap("warmup", at)
         return model
 
     def _open_session(self, artifact: Artifact, buffer: "mmap.mmap") -> "ort.Session":
         from coldpress import ort
 
-        self._opening.join()
-        if self._library is None:
-            raise Internal(f"ONNX Runtime cannot be opened: {self._library_error}") from self._library_error
+        library = self.check_library()
         options = ort.SessionOptions(
             threads=self._threads(),
             optimisation="none" if artifact.optimised else "all",
             config=IN_PLACE if artifact.format == "ort" else {},
         )
-        return ort.Session.open(self._library, buffer, options)
+        return ort.Session.open(library, buffer, options)
 
     def _artifact(self, manifest: Manifest) -> Artifact:
         for artifact in manifest.artifacts:

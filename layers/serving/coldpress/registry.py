@@ -8,6 +8,7 @@ object to know everything it must fetch.
 """
 
 import json
+import math
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -110,13 +111,13 @@ class Alias(NamedTuple):
 def check_name(name: str, what: str = "model") -> str:
     """`name`, if it may name a model or an alias. Raises `InvalidRequest` saying why not."""
     rule = f"lower-case letters, digits, '-' and '_', at most {MAX_NAME}, starting with a letter or digit"
+    kind = "an alias" if what == "alias" else f"a {what}"
     shown = name if len(name) <= MAX_NAME else f"{name[:40]}… ({len(name)} characters)"
-    if not name or len(name) > MAX_NAME or name[0] in "-_":
-        raise InvalidRequest(f"{shown!r} cannot name a {what}: use {rule}")
-    if not all(c.isascii() and (c.islower() or c.isdigit() or c in "-_") for c in name):
-        raise InvalidRequest(f"{shown!r} cannot name a {what}: use {rule}")
+    fits = name and len(name) <= MAX_NAME and name[0] not in "-_"
+    if not fits or not all(c.isascii() and (c.islower() or c.isdigit() or c in "-_") for c in name):
+        raise InvalidRequest(f"{shown!r} cannot name {kind}: use {rule}")
     if name in RESERVED_NAMES:
-        raise InvalidRequest(f"{name!r} is a reserved word and cannot name a {what}")
+        raise InvalidRequest(f"{name!r} is a reserved word and cannot name {kind}")
     return name
 
 
@@ -145,6 +146,11 @@ class Registry:
             )
         return found
 
+    def index(self) -> list[tuple[str, int]]:
+        """Every registered version of every model, in order."""
+        parts = (info.key.split("/") for info in self.store.walk("models"))
+        return sorted((p[1], int(p[3])) for p in parts if p[2] == "versions" and p[-1] == "manifest.json")
+
     def manifest(self, model: str, version: int) -> Manifest:
         """One version's manifest. Raises `NotFound`."""
         try:
@@ -170,7 +176,10 @@ class Registry:
 
     def refresh(self, known: Alias) -> Alias:
         """`known`, or what it has become: nothing is transferred while its ETag is the same."""
-        blob = self.store.get_if_changed(alias_key(known.model, known.name), known.etag)
+        try:
+            blob = self.store.get_if_changed(alias_key(known.model, known.name), known.etag)
+        except NotFound:
+            raise NotFound(f"model {known.model!r} has no alias {known.name!r}") from None
         return known if blob is None else parse_alias(known.model, known.name, blob.data, blob.etag)
 
     # ------------------------------------------------------------------ writing
@@ -205,9 +214,11 @@ class Registry:
             Conflict: somebody else kept moving it at the same time.
         """
         check_name(name, "alias")
-        if not weights or any(not weight > 0 for weight in weights.values()):
-            raise InvalidRequest(f"weights must be positive, and at least one is needed; got {weights}")
         total = sum(weights.values())
+        if not all(weight > 0 for weight in weights.values()) or not 0 < total < math.inf:
+            raise InvalidRequest(
+                f"weights must be positive and finite, and at least one is needed; got {weights}"
+            )
         routes = [
             {
                 "version": version,

@@ -4,17 +4,19 @@ import os
 import time
 from typing import Any
 
-from coldpress import __version__, access, errors, gateway, routes, settings
+from coldpress import access, errors, gateway, routes, settings
 from coldpress.gateway import Request, Response
 from coldpress.models import Models
-from coldpress.protocols import oip, plain
+from coldpress.protocols.inference import codec
 from coldpress.registry import Registry
 from coldpress.routes import Route
 from coldpress.settings import Settings
+from coldpress.statistics import Statistics
 from coldpress.store import Store
 from coldpress.telemetry import Trace
 
-JSON = "application/json"
+LEAST_COMPRESSED = 1024
+"""Bytes; smaller answers are not worth compressing."""
 
 
 class DataPlane:
@@ -24,8 +26,10 @@ class DataPlane:
         """Opens the store and begins to open ONNX Runtime. Raises `StoreUnusable`."""
         self._settings = config
         store = Store(config.store)
-        self._models = Models(Registry(store), config)
+        self._registry = Registry(store)
+        self._models = Models(self._registry, config)
         self._access = access.Access(store, config.key_seconds)
+        self._statistics = Statistics()
 
     @classmethod
     def from_environment(cls) -> "DataPlane":
@@ -37,72 +41,89 @@ class DataPlane:
     def answer(self, event: dict[str, Any]) -> dict[str, Any]:
         """Answers a gateway's event. Every error becomes a status and `{"error": …}`."""
         trace = Trace()
+        trace.fields["request_id"] = gateway.id_of(event)
         try:
             request = gateway.read(event, self._settings.base_path, self._settings.max_body_bytes)
-            trace.fields["request_id"] = request.id
             reply = gateway.reply(self._respond(request, trace))
         except Exception as error:  # the last step of every request: an error is an answer too
-            if not isinstance(error, errors.ColdpressError):
-                import traceback
-
-                traceback.print_exc()
-            trace.fields["error"] = str(error)
-            reply = gateway.reply(
-                Response(errors.status_of(error), {"content-type": JSON}, errors.body_of(error))
-            )
+            reply = gateway.reply(_failure(error, trace))
+        reply["headers"]["server-timing"] = trace.server_timing()
+        reply["headers"]["x-request-id"] = trace.fields["request_id"]
         trace.fields["status"] = reply["statusCode"]
-        reply["headers"] |= {"server-timing": trace.server_timing()}
-        if "request_id" in trace.fields:
-            reply["headers"]["x-request-id"] = trace.fields["request_id"]
         trace.emit()
         return reply
 
     def _respond(self, request: Request, trace: Trace) -> Response:
         route = routes.match(request.method, request.path)
         if route.action not in routes.PUBLIC:
-            at = time.perf_counter()
-            caller = self._access.caller(request.headers)
+            self._check_access(route, request, trace)
+        if route.action in routes.INFERENCES:
+            return self._infer(route, request, trace)
+        from coldpress import inspection
+
+        return inspection.answer(route, request, trace, self._registry, self._models, self._statistics)
+
+    def _check_access(self, route: Route, request: Request, trace: Trace) -> None:
+        at = time.perf_counter()
+        caller = self._access.caller(request.headers)
+        if route.action in ("load", "unload"):
+            access.require(caller, "admin")
+        else:
             access.require(caller, f"predict:{route.model}" if route.model else "read")
-            trace.lap("access", at)
-        if not route.model:
-            return self._server(route)
-        return self._model(route, request, trace)
+        trace.lap("access", at)
 
-    def _server(self, route: Route) -> Response:
-        if route.action == "server":
-            return _json(oip.server_metadata(__version__))
-        return _json(b'{"live": true}' if route.action == "live" else b'{"ready": true}')
-
-    def _model(self, route: Route, request: Request, trace: Trace) -> Response:
+    def _infer(self, route: Route, request: Request, trace: Trace) -> Response:
         at = time.perf_counter()
         manifest = self._models.manifest(route.model, route.alias, route.version, request.id)
         trace.lap("resolve", at)
         trace.fields |= {"model": manifest.model, "version": manifest.version}
-        if route.action == "metadata":
-            return _json(oip.model_metadata(manifest))
         model = self._models.get(manifest, trace)
-        if route.action == "ready":
-            return _json(oip.model_ready(manifest))
-        at = time.perf_counter()
-        if route.protocol == "oip":
-            inference = oip.decode(request.body, self._settings)
-        else:
-            content_type = request.headers.get("content-type", "")
-            inference = oip.Inference(
-                None, plain.decode(request.body, content_type, manifest, self._settings), None
+        began = time.perf_counter()
+        try:
+            protocol = codec(route.protocol)
+            if "content-encoding" in request.headers:
+                request = self._decompressed(request)
+            inference = protocol.decode(request, route, manifest, self._settings)
+            at = trace.lap("decode", began)
+            outputs = model.session.run(inference.tensors, inference.outputs)
+            at = trace.lap("infer", at)
+            response = protocol.encode(inference, manifest, outputs)
+            trace.lap("encode", at)
+        except Exception:
+            self._statistics.failed(
+                manifest.model, manifest.version, int((time.perf_counter() - began) * 1e9)
             )
-        at = trace.lap("decode", at)
-        outputs = model.session.run(inference.tensors, inference.outputs)
-        at = trace.lap("infer", at)
-        if route.protocol == "oip":
-            body = oip.encode(inference, manifest, outputs)
-        else:
-            body = plain.encode(manifest, outputs)
-        trace.lap("encode", at)
-        response = _json(body)
+            raise
+        self._statistics.succeeded(manifest.model, manifest.version, inference.tensors, trace.stages)
         response.headers["x-model-version"] = f"{manifest.model}/{manifest.version}"
-        return response
+        return self._compressed(response, request)
+
+    def _decompressed(self, request: Request) -> Request:
+        from coldpress.compression import decompress
+
+        encoding = request.headers["content-encoding"]
+        return request._replace(body=decompress(request.body, encoding, self._settings.max_body_bytes))
+
+    def _compressed(self, response: Response, request: Request) -> Response:
+        accepted = request.headers.get("accept-encoding", "")
+        if not accepted or len(response.body) < LEAST_COMPRESSED:
+            return response
+        from coldpress.compression import choose, compress
+
+        encoding = choose(accepted)
+        if not encoding:
+            return response
+        headers = response.headers | {"content-encoding": encoding, "vary": "accept-encoding"}
+        return Response(response.status, headers, compress(response.body, encoding))
 
 
-def _json(body: bytes) -> Response:
-    return Response(200, {"content-type": JSON}, body)
+def _failure(error: Exception, trace: Trace) -> Response:
+    trace.fields["error"] = str(error)
+    headers = {"content-type": "application/json"}
+    if isinstance(error, errors.ColdpressError):
+        headers |= error.headers
+    else:
+        import traceback
+
+        traceback.print_exc()
+    return Response(errors.status_of(error), headers, errors.body_of(error))

@@ -6,6 +6,7 @@ import of `dataclasses` (which brings `inspect`, `ast` and `dis` along).
 
 import os
 from collections.abc import Mapping
+from math import inf
 from typing import NamedTuple
 
 from coldpress.errors import ColdpressError
@@ -57,7 +58,7 @@ class Settings(NamedTuple):
     """Signs upload URLs of a `file://` store; the local server makes it. S3 needs none."""
 
 
-KINDS = {int: "a whole number", float: "a number", str: "text"}
+KINDS = {int: "a whole number from 0", float: "a number from 0", str: "text"}
 
 
 def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -76,10 +77,13 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
             known = ", ".join(PREFIX + field.upper() for field in Settings._fields)
             raise SettingsError(f"{key} is no setting; the settings are {known}")
         try:
-            values[name] = types[name](text)
+            value = types[name](text)
+            # Written so that NaN fails too: a limit that compares false would never be enforced.
+            usable = types[name] is str or 0 <= value < inf
         except ValueError:
+            usable = False
+        if not usable:
             default = Settings._field_defaults[name]
-            raise SettingsError(
-                f"{key}={text!r} is not {KINDS[types[name]]}; the default is {default}"
-            ) from None
+            raise SettingsError(f"{key}={text!r} is not {KINDS[types[name]]}; the default is {default}")
+        values[name] = value
     return Settings(**values)  # type: ignore[arg-type]

@@ -68,5 +68,5 @@ class Trace:
             **self.fields,
             **{name: round(value, 3) for name, value in metrics.items()},
         }
-        sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
+        sys.stdout.write(json.dumps(line) + "\n")
         sys.stdout.flush()

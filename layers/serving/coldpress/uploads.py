@@ -137,12 +137,12 @@ def verify_upload(secret: str, key: str, expires: str, signature: str, now: floa
     """Raises `Forbidden` unless `sign_upload` made this signature and its time is not over at `now`."""
     import hmac
 
-    good = (
-        secret and expires.isdigit() and hmac.compare_digest(signature, _signature(secret, key, int(expires)))
-    )
-    if not good:
+    seconds = int(expires) if expires.isascii() and expires.isdigit() and len(expires) < 20 else 0
+    # Compared as bytes: compare_digest refuses text that is not ASCII, and a caller may send any.
+    sent, good = signature.encode("utf-8", "replace"), _signature(secret, key, seconds).encode()
+    if not secret or not hmac.compare_digest(sent, good):
         raise Forbidden("the upload URL's signature does not match; ask for a new one with POST /uploads")
-    if int(expires) <= now:
+    if seconds <= now:
         raise Forbidden("the upload URL has expired; ask for a new one with POST /uploads")
 
 

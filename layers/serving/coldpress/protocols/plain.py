@@ -1,33 +1,40 @@
-"""Plain bodies for people: text or JSON in, `{"predictions": [...]}` out, one entry a row.
+"""Plain bodies for people: the raw thing in, `{"predictions": [...]}` out, one entry a row.
 
-A JSON body is one row or a list of rows. A row is an object `{input: value}`, or the bare value
-when the model has one input. How deep lists are nested tells a row from a list of rows.
+text/plain is one row of text. JSON is one row or a list of rows; a row is an object
+`{input: value}`, or the bare value when the model has one input, and how deep its lists are
+nested tells a row from a list of rows. CSV, .npy and images are in `media`.
 """
 
 import json
-import math
 from typing import Any
 
-from coldpress.errors import InvalidRequest, TooLarge, Unprocessable, Unsupported
-from coldpress.protocols.oip import parse
-from coldpress.protocols.values import flat_of, json_values, pack
+from coldpress.errors import InvalidRequest, TooLarge, Unprocessable
+from coldpress.gateway import Request, Response
+from coldpress.protocols.inference import Inference
+from coldpress.protocols.nesting import nest, rectangle
+from coldpress.protocols.values import json_values, pack, parse
 from coldpress.registry import Manifest, TensorInfo
+from coldpress.routes import Route
 from coldpress.settings import Settings
 from coldpress.tensors import Tensor
 
-TYPES = "application/json, text/plain"
+# curl -d sends the last one when no -H is given.
+_JSON = frozenset({"application/json", "", "application/x-www-form-urlencoded"})
 
 
-def decode(body: bytes, content_type: str, manifest: Manifest, settings: Settings) -> list[Tensor]:
-    """The tensors in a plain body. Raises `InvalidRequest`, `TooLarge`, `Unsupported`."""
-    kind = content_type.partition(";")[0].strip().lower()
+def decode(request: Request, _route: Route, manifest: Manifest, settings: Settings) -> Inference:
+    """The tensors in a plain body. Raises `InvalidRequest`, `TooLarge`."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind in _JSON:
+        value = parse(request.body)
+        return Inference(
+            tensors_of(value if _is_batch(value, manifest) else [value], manifest, settings), None
+        )
     if kind == "text/plain":
-        return _columns([_text(body)], manifest, settings)
-    if kind in ("application/json", "", "application/x-www-form-urlencoded"):
-        # curl -d sends the last one when no -H is given.
-        value = parse(body)
-        return _columns(value if _is_batch(value, manifest) else [value], manifest, settings)
-    raise Unsupported(f"bodies of type {kind!r} are not read here; send {TYPES}")
+        return Inference(tensors_of([_text(request.body)], manifest, settings), None)
+    from coldpress.protocols import media
+
+    return Inference(media.tensors_of(kind, request.body, manifest, settings), None)
 
 
 def _text(body: bytes) -> str:
@@ -42,29 +49,32 @@ def _is_batch(value: Any, manifest: Manifest) -> bool:
         return False
     if value and isinstance(value[0], dict):
         return True
-    depth, inner = 0, value
+    depth = 0
+    inner: Any = value
     while isinstance(inner, list):
         depth += 1
         inner = inner[0] if inner else None
-    return depth > _row_rank(_only_input(manifest))
+    info = only_input(manifest)
+    return depth > len(info.shape) - batched(info)
 
 
-def _only_input(manifest: Manifest) -> TensorInfo:
+def only_input(manifest: Manifest) -> TensorInfo:
+    """The model's one input. Raises `InvalidRequest` when it has several."""
     if len(manifest.inputs) != 1:
         names = ", ".join(info.name for info in manifest.inputs)
-        raise InvalidRequest(f"{manifest.model} has several inputs: send an object with {names}")
+        raise InvalidRequest(
+            f"{manifest.model} has several inputs; send JSON objects that name them: {names}"
+        )
     return manifest.inputs[0]
 
 
-def _row_rank(info: TensorInfo) -> int:
-    return max(len(info.shape) - 1, 0) if _batched(info) else len(info.shape)
-
-
-def _batched(info: TensorInfo) -> bool:
+def batched(info: TensorInfo) -> bool:
+    """Whether the first dimension counts rows: it is variable, or fixed at one."""
     return bool(info.shape) and info.shape[0] in (-1, 1)
 
 
-def _columns(rows: list[Any], manifest: Manifest, settings: Settings) -> list[Tensor]:
+def tensors_of(rows: list[Any], manifest: Manifest, settings: Settings) -> list[Tensor]:
+    """Rows of JSON values as the model's inputs. Raises `InvalidRequest`, `TooLarge`."""
     if not rows:
         raise InvalidRequest("there is no row in the body; send at least one")
     if len(rows) > settings.max_rows:
@@ -75,28 +85,20 @@ def _columns(rows: list[Any], manifest: Manifest, settings: Settings) -> list[Te
 
 
 def _column(info: TensorInfo, rows: list[Any], manifest: Manifest, settings: Settings) -> Tensor:
-    values: list[Any] = []
-    row_shape: list[int] | None = None
-    for number, row in enumerate(rows):
-        value = _value(row, info, manifest, number)
-        shape = _shape_of(value)
-        if row_shape is not None and shape != row_shape:
+    column = [_value(row, info, manifest, number) for number, row in enumerate(rows)]
+    shape, values = rectangle(column, info.name, settings.max_json_depth)
+    if not batched(info):
+        if len(rows) > 1:
             raise InvalidRequest(
-                f"input {info.name!r}: row {number} has the shape {shape}, row 0 has {row_shape}"
+                f"{manifest.model} takes one row at a time: {info.name!r} has no batch dimension"
             )
-        row_shape = shape
-        values += flat_of(value, info.name, settings.max_json_depth)
-    shape = [len(rows), *(row_shape or [])] if _batched(info) else (row_shape or [])
-    if not _batched(info) and len(rows) > 1:
-        raise InvalidRequest(
-            f"{manifest.model} takes one row at a time (input {info.name!r} has no batch dimension)"
-        )
+        shape = shape[1:]
     return pack(info.name, info.datatype, shape, values, settings.max_elements)
 
 
 def _value(row: Any, info: TensorInfo, manifest: Manifest, number: int) -> Any:
     if not isinstance(row, dict):
-        _only_input(manifest)
+        only_input(manifest)
         return row
     known = {other.name for other in manifest.inputs}
     unknown = sorted(set(row) - known)
@@ -109,52 +111,35 @@ def _value(row: Any, info: TensorInfo, manifest: Manifest, number: int) -> Any:
     return row[info.name]
 
 
-def _shape_of(value: Any) -> list[int]:
-    shape = []
-    while isinstance(value, list):
-        shape.append(len(value))
-        value = value[0] if value else None
-    return shape
-
-
-def encode(manifest: Manifest, outputs: list[Tensor]) -> bytes:
+def encode(_inference: Inference, manifest: Manifest, tensors: list[Tensor]) -> Response:
     """One prediction a row: each output under its name, and with labels the best label and its score.
 
     Raises:
         Unprocessable: NaN or infinity, which JSON has no word for.
     """
-    rows = max((tensor.shape[0] for tensor in outputs if tensor.shape), default=1)
-    columns = {tensor.name: _rows(tensor, rows) for tensor in outputs}
+    rows = max((tensor.shape[0] for tensor in tensors if tensor.shape), default=1)
+    columns = {tensor.name: _rows(tensor, rows) for tensor in tensors}
     predictions = [{name: column[i] for name, column in columns.items()} for i in range(rows)]
-    _add_labels(predictions, manifest, outputs)
+    _add_labels(predictions, manifest, tensors)
     try:
-        return json.dumps({"predictions": predictions}, ensure_ascii=False, allow_nan=False).encode()
+        text = json.dumps({"predictions": predictions}, ensure_ascii=False, allow_nan=False)
     except ValueError:
         raise Unprocessable(
-            "the answer holds NaN or infinity, which JSON cannot say; use the /v2 route with binary output"
+            "the answer holds NaN or infinity, which JSON cannot say; "
+            f"ask POST /v2/models/{manifest.model}/infer for binary output"
         ) from None
+    return Response(200, {"content-type": "application/json"}, text.encode())
 
 
 def _rows(tensor: Tensor, rows: int) -> list[Any]:
-    values = json_values(tensor)
-    if not tensor.shape or tensor.shape[0] != rows:
-        return [_nest(values, tensor.shape)] * rows
-    step = math.prod(tensor.shape[1:])
-    return [_nest(values[i * step : (i + 1) * step], tensor.shape[1:]) for i in range(rows)]
+    values = nest(json_values(tensor), tensor.shape)
+    # An output without a row for each input row belongs to all of them.
+    return values if tensor.shape and tensor.shape[0] == rows else [values] * rows
 
 
-def _nest(values: list[Any], shape: tuple[int, ...]) -> Any:
-    if not shape:
-        return values[0]
-    if len(shape) == 1:
-        return values
-    step = math.prod(shape[1:])
-    return [_nest(values[i * step : (i + 1) * step], shape[1:]) for i in range(shape[0])]
-
-
-def _add_labels(predictions: list[dict[str, Any]], manifest: Manifest, outputs: list[Tensor]) -> None:
+def _add_labels(predictions: list[dict[str, Any]], manifest: Manifest, tensors: list[Tensor]) -> None:
     """With labels known, an output of one score a class becomes `{label: score}`."""
-    for tensor in outputs:
+    for tensor in tensors:
         scores = (
             len(tensor.shape) == 2 and tensor.shape[1] == len(manifest.labels) and tensor.datatype[:2] == "FP"
         )

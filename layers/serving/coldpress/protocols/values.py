@@ -1,13 +1,26 @@
 """JSON values <-> a tensor's data, the same for every JSON protocol."""
 
+import json
 import struct
 from array import array
 from typing import Any
 
-from coldpress.errors import InvalidRequest, TooLarge
+from coldpress.errors import InvalidRequest, TooLarge, Unprocessable
 from coldpress.tensors import DATATYPES, Tensor
 
 _NUMBERS = frozenset({int, float})
+# Bytes never come from JSON itself but from a protocol's own form of them, such as {"b64": …}.
+_TEXT = frozenset({str, bytes})
+
+
+def parse(body: bytes) -> Any:
+    """JSON, with bare NaN and Infinity as clients send them. Raises `InvalidRequest`."""
+    try:
+        return json.loads(body)
+    except RecursionError:
+        raise InvalidRequest("the JSON is nested too deeply") from None
+    except ValueError as error:
+        raise InvalidRequest(f"the body is no JSON: {error}") from None
 
 
 def flat_of(data: Any, name: str, max_depth: int) -> list[Any]:
@@ -18,12 +31,13 @@ def flat_of(data: Any, name: str, max_depth: int) -> list[Any]:
     """
     if not isinstance(data, list):
         return [data]
+    values: list[Any] = data
     for _ in range(max_depth):
-        if not data or not any(isinstance(item, list) for item in data):
-            return data
-        if not all(isinstance(item, list) for item in data):
+        if not values or not any(isinstance(item, list) for item in values):
+            return values
+        if not all(isinstance(item, list) for item in values):
             raise InvalidRequest(f"input {name!r}: data mixes lists and values on one level")
-        data = [value for item in data for value in item]
+        values = [value for item in values for value in item]
     raise InvalidRequest(f"input {name!r}: data is nested deeper than {max_depth} levels")
 
 
@@ -53,8 +67,8 @@ def pack(name: str, datatype: str, shape: list[int], values: list[Any], max_elem
 def _data(name: str, datatype: str, typecode: str, values: list[Any]) -> Any:
     kinds = set(map(type, values))
     if datatype == "BYTES":
-        _refuse_others(name, "BYTES takes text", values, kinds, frozenset({str}))
-        return [value.encode("utf-8", "surrogatepass") for value in values]
+        _refuse_others(name, "BYTES takes text", values, kinds, _TEXT)
+        return [value if isinstance(value, bytes) else _utf8(name, value) for value in values]
     if datatype == "BOOL":
         _refuse_others(name, "BOOL takes true or false", values, kinds, frozenset({bool}))
         return bytes(values)
@@ -69,6 +83,15 @@ def _data(name: str, datatype: str, typecode: str, values: list[Any]) -> Any:
         raise InvalidRequest(f"input {name!r}: a value does not fit {datatype}: {error}") from None
 
 
+def _utf8(name: str, value: str) -> bytes:
+    try:
+        return value.encode()
+    except UnicodeEncodeError:
+        raise InvalidRequest(
+            f"input {name!r}: {value!r:.60} holds half a surrogate pair, which is no text"
+        ) from None
+
+
 def _refuse_others(name: str, takes: str, values: list[Any], kinds: set[type], good: frozenset[type]) -> None:
     if not kinds <= good:
         wrong = next(value for value in values if type(value) not in good)
@@ -76,9 +99,18 @@ def _refuse_others(name: str, takes: str, values: list[Any], kinds: set[type], g
 
 
 def json_values(tensor: Tensor) -> list[Any]:
-    """A tensor's values, flat and row-major, as JSON has them; bytes that are no UTF-8 are replaced."""
+    """A tensor's values, flat and row-major, as JSON has them.
+
+    Raises:
+        Unprocessable: bytes that are no UTF-8.
+    """
     if isinstance(tensor.data, list):
-        return [value.decode("utf-8", "replace") for value in tensor.data]
+        try:
+            return [value.decode() for value in tensor.data]
+        except UnicodeDecodeError:
+            raise Unprocessable(
+                f"output {tensor.name!r} holds bytes that are no UTF-8; ask for it as binary tensor data"
+            ) from None
     view = memoryview(tensor.data).cast("B")
     if tensor.datatype == "BOOL":
         return [value != 0 for value in view]
