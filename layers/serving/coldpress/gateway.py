@@ -67,7 +67,7 @@ def id_of(event: dict[str, Any]) -> str:
 
 
 def _below(path: str, prefix: str) -> str:
-    """`path` without `prefix`, where whole segments agree: `/prod` is in front of `/prod/v2`, not of `/pro`."""
+    """`path` without `prefix`, by whole segments: `/prod` is in front of `/prod/v2`, not of `/products`."""
     return path[len(prefix) :] if path == prefix or path.startswith(f"{prefix}/") else path
 
 

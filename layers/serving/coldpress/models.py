@@ -9,6 +9,7 @@ import time
 import zlib
 from typing import TYPE_CHECKING
 
+from coldpress.cpu import fits
 from coldpress.errors import Internal, Unavailable
 from coldpress.registry import Alias, Artifact, Manifest, Registry
 from coldpress.settings import MIB, Settings
@@ -156,7 +157,7 @@ class Models:
 
     def _artifact(self, manifest: Manifest) -> Artifact:
         for artifact in manifest.artifacts:
-            if not artifact.cpu or set(artifact.cpu) <= _cpu_features():
+            if fits(artifact.cpu):
                 return artifact
         raise Internal(f"no artefact of {manifest.model} version {manifest.version} fits this machine's CPU")
 
@@ -213,11 +214,3 @@ class _Check:
             raise Internal(
                 f"{self._artifact.key} does not have the hash that was published; it is not served"
             )
-
-
-def _cpu_features() -> set[str]:
-    with open("/proc/cpuinfo") as file:  # noqa: PTH123 - pathlib is not imported on the cold path
-        for line in file:
-            if line.startswith(("flags", "Features")):
-                return set(line.partition(":")[2].split())
-    return set()
