@@ -107,7 +107,7 @@ class Tensor:
 
 
 def _plain(data: Buffer | list[bytes]) -> bytes | list[bytes]:
-    return data if isinstance(data, list) else bytes(memoryview(data).cast("B"))
+    return data if isinstance(data, list) else memoryview(data).tobytes()
 
 
 def element_count(shape: Iterable[int]) -> int:
@@ -122,11 +122,11 @@ def check(tensor: Tensor) -> Datatype:
     """The tensor's row of the table, once its data is known to be what its datatype and shape say.
 
     Raises:
-        InvalidRequest: unknown datatype, a dimension that is no whole number >= 0, a shape beyond what 64 bits
-            count, more or fewer elements than the shape has, strings where numbers belong or the reverse, a
-            buffer with gaps, a BOOL byte that is neither 0 nor 1.
+        InvalidRequest: unknown datatype, a dimension that is no whole number >= 0, a shape beyond what 64
+            bits count, more or fewer elements than the shape has, strings where numbers belong or the
+            reverse, a buffer with gaps, a BOOL byte that is neither 0 nor 1.
     """
-    name, shape, data = tensor.name, tensor.shape, tensor.data
+    name, shape = tensor.name, tensor.shape
     row = DATATYPES.get(tensor.datatype)
     if row is None:
         raise InvalidRequest(

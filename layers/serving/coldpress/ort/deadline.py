@@ -1,0 +1,94 @@
+"""Stops runs that pass their deadline: one sleeping thread for the whole process."""
+
+from __future__ import annotations
+
+import threading
+from ctypes import byref, c_void_p
+from math import inf
+from time import monotonic
+
+from coldpress.errors import Unavailable
+from coldpress.ort.failures import OrtError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from coldpress.ort.api import Api
+
+
+class Watch:
+    """Calls back for each run whose deadline (`time.monotonic` seconds) passes before it is removed.
+
+    A timer thread for each run would cost 100 us a request. Here a run costs two dictionary writes: deadlines
+    mostly grow from one request to the next, so the thread, asleep until the earliest it was told, need not
+    be woken for a later one.
+    """
+
+    def __init__(self) -> None:
+        self._runs: dict[object, tuple[float, Callable[[], object]]] = {}
+        self._wakes_at = inf
+        self._condition = threading.Condition()
+        self._thread: threading.Thread | None = None
+
+    def add(self, deadline: float, expire: Callable[[], object]) -> object:
+        """Watch a run; the answer is what `remove` takes."""
+        token = object()
+        with self._condition:
+            self._runs[token] = (deadline, expire)
+            # Dead, too, in a child process that was forked from one that had it.
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._watch, name="coldpress-deadline", daemon=True)
+                self._thread.start()
+            elif deadline < self._wakes_at:
+                self._condition.notify()
+        return token
+
+    def remove(self, token: object) -> bool:
+        """Stop watching. True if the deadline had passed. Once this has returned, nothing is called back."""
+        with self._condition:
+            return self._runs.pop(token, None) is None
+
+    def _watch(self) -> None:
+        with self._condition:
+            while True:
+                now = monotonic()
+                for token, (deadline, expire) in list(self._runs.items()):
+                    if deadline <= now:
+                        del self._runs[token]
+                        expire()
+                self._wakes_at = min((deadline for deadline, _ in self._runs.values()), default=inf)
+                # Condition.wait refuses more than about 292 years.
+                self._condition.wait(min(self._wakes_at - now, 3600.0))
+
+
+_watch = Watch()
+
+
+def run_until(api: Api, deadline: float, call: Callable[[c_void_p], object]) -> None:
+    """`call` with OrtRunOptions that tell ONNX Runtime to stop once the deadline has passed.
+
+    It looks between two nodes of the graph, so a single long operator ends late.
+
+    Raises:
+        Unavailable: stopped, or past its deadline already.
+    """
+    if deadline <= monotonic():
+        raise Unavailable("no time was left to run the model; allow the request more time")
+    run_options = c_void_p()
+    api.CreateRunOptions(byref(run_options))
+    expired = False
+    try:
+        token = _watch.add(deadline, lambda: api.RunOptionsSetTerminate(run_options))
+        try:
+            call(run_options)
+        finally:
+            expired = _watch.remove(token)
+    except OrtError:
+        if expired:
+            raise Unavailable(
+                "the model's run passed its deadline and was stopped; send fewer rows or allow it more time"
+            ) from None
+        raise
+    finally:
+        api.ReleaseRunOptions(run_options)

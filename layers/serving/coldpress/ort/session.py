@@ -1,0 +1,185 @@
+"""A model, opened and run."""
+
+from __future__ import annotations
+
+import sys
+from ctypes import byref, c_char_p, c_void_p
+
+from coldpress.errors import InvalidRequest, Unavailable
+from coldpress.ort.buffers import Pin
+from coldpress.ort.failures import OrtError, run_error
+from coldpress.ort.graph import read_inputs, read_metadata, read_outputs
+from coldpress.ort.options import SessionOptions, text
+from coldpress.ort.specs import match, names_of
+from coldpress.ort.values import Inputs, Value, read_tensor
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from typing_extensions import Buffer
+
+    from coldpress.ort.api import Api
+    from coldpress.ort.library import Library
+    from coldpress.tensors import Tensor
+
+
+class _Native:
+    """Owns an OrtSession and the model bytes that it reads in place.
+
+    The Session holds it, each run while it lasts, and each output, whose memory may be one of the model's
+    constants: the last of them frees it. So neither `close` nor an eviction pulls memory from under a view.
+    """
+
+    __slots__ = ("_release", "model", "pointer")
+
+    def __init__(self, api: Api, pointer: int, model: Pin | None) -> None:
+        self.pointer = pointer
+        self.model = model
+        self._release = api.ReleaseSession
+
+    def __del__(self, _finalizing: object = sys.is_finalizing) -> None:
+        # At exit the process's memory goes anyway, and the library may be half torn down.
+        if not _finalizing():  # type: ignore[operator]
+            self._release(self.pointer)
+
+
+class Session:
+    """An opened model. Any number of threads may `run` it at once.
+
+    `inputs` and `outputs` are what the model declares, in its order.
+    """
+
+    def __init__(self, library: Library, native: _Native) -> None:
+        self._library = library
+        self._native: _Native | None = native
+        self._metadata: dict[str, str] | None = None
+        # Names go back to ONNX Runtime byte for byte; the specs' are for people and may have been mended.
+        self._in_names, self.inputs = read_inputs(library, native.pointer)
+        self._out_names, self.outputs = read_outputs(library, native.pointer)
+        self._out_index = {spec.name: index for index, spec in enumerate(self.outputs)}
+
+    @classmethod
+    def open(cls, library: Library, model: str | Buffer, options: SessionOptions | None = None) -> Session:
+        """Open a model from its path, or from its bytes.
+
+        Bytes that the options say are used in place are pinned until the session and its last output are gone
+        (so an mmap cannot be closed, nor a bytearray resized); others are free again when this returns.
+
+        Raises:
+            OrtError: ONNX Runtime cannot open it; `reason` says whether it is no model (INVALID_PROTOBUF),
+                one with a broken graph (INVALID_GRAPH), one with an unknown operator (NOT_IMPLEMENTED) …
+        """
+        options = options or SessionOptions()
+        api, session = library.api, c_void_p()
+        native_options = options.create(api)
+        pin = None
+        try:
+            if isinstance(model, str):
+                api.CreateSession(library.env, text(model), native_options, byref(session))
+            else:
+                pin = Pin(model)
+                api.CreateSessionFromArray(
+                    library.env, pin.address, pin.nbytes, native_options, byref(session)
+                )
+        finally:
+            api.ReleaseSessionOptions(native_options)
+        return cls(library, _Native(api, session.value or 0, pin if options.in_place else None))
+
+    def close(self) -> None:
+        """Let go of the model; runs in progress finish. Its memory is freed with the last output held."""
+        self._native = None
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """The model's own key-value pairs (ONNX's `metadata_props`)."""
+        if self._metadata is None:
+            native = self._held()  # held by name: another thread may close meanwhile
+            self._metadata = read_metadata(self._library, native.pointer)
+        return self._metadata
+
+    def run(
+        self, inputs: Sequence[Tensor], outputs: Sequence[str] | None = None, *, deadline: float | None = None
+    ) -> list[Tensor]:
+        """Run the model: the outputs asked for (none named: all), in that order, as tensors.
+
+        An output that is no tensor is answered by several, or none: see `containers`. Numeric data is a
+        read-only memoryview over ONNX Runtime's memory, which lives as long as a view of it does.
+        `deadline` is in `time.monotonic` seconds; see `run_until` for how exactly it is kept.
+
+        Raises:
+            InvalidRequest: an unknown name, or inputs that do not fit what is declared or (OrtInvalidInput)
+                what the graph can compute.
+            TooLarge: (OrtOutOfMemory) not enough memory.
+            Unavailable: past its deadline, or the session is closed.
+            Unsupported: an input or output with no form in the protocol.
+            OrtError: ONNX Runtime failed for another reason.
+        """
+        native = self._held()
+        chosen = self._chosen(outputs)
+        values = Inputs(self._library)
+        try:
+            found = self._run(
+                native, [values.add(tensor) for tensor in match(self.inputs, inputs)], chosen, deadline
+            )
+            return self._read(values, chosen, found)
+        finally:
+            values.close()
+
+    def _held(self) -> _Native:
+        native = self._native
+        if native is None:
+            raise Unavailable("the model was closed before this request ran; send it again")
+        return native
+
+    def _chosen(self, outputs: Sequence[str] | None) -> Sequence[int]:
+        if not outputs:
+            return range(len(self.outputs))
+        for name in outputs:
+            if name not in self._out_index:
+                raise InvalidRequest(f"no output {name!r}; the model's outputs are {names_of(self.outputs)}")
+        if len(set(outputs)) != len(outputs):
+            raise InvalidRequest(f"an output is asked for twice in {list(outputs)}")
+        return [self._out_index[name] for name in outputs]
+
+    def _run(
+        self, native: _Native, inputs: list[int], chosen: Sequence[int], deadline: float | None
+    ) -> list[Value | None]:
+        api, given, wanted = self._library.api, len(inputs), len(chosen)
+        in_names, in_values = (c_char_p * given)(*self._in_names), (c_void_p * given)(*inputs)
+        out_names = (c_char_p * wanted)(*[self._out_names[index] for index in chosen])
+        out_values = (c_void_p * wanted)()
+
+        def call(run_options: c_void_p | None) -> None:
+            api.Run(native.pointer, run_options, in_names, in_values, given, out_names, wanted, out_values)
+
+        try:
+            if deadline is None:
+                call(None)
+            else:
+                from coldpress.ort.deadline import run_until  # imports threading
+
+                run_until(api, deadline, call)
+        except OrtError as error:
+            raise run_error(error) from None
+        return [Value(api, pointer, native) if pointer else None for pointer in out_values]
+
+    def _read(self, inputs: Inputs, chosen: Sequence[int], found: list[Value | None]) -> list[Tensor]:
+        tensors: list[Tensor] = []
+        for index, value in zip(chosen, found, strict=True):
+            spec = self.outputs[index]
+            if value is None:
+                continue
+            if spec.kind == "tensor":
+                tensors.append(read_tensor(self._library, inputs, spec.name, value))
+            else:
+                from coldpress.ort.containers import read_any  # few models need it
+
+                tensors.extend(read_any(self._library, inputs, spec.name, value))
+        return tensors
