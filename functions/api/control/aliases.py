@@ -1,0 +1,113 @@
+"""`/models/{name}/aliases/{alias}`: rolling forward and back."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path
+from pydantic import BaseModel, ConfigDict, Field
+
+from coldpress.errors import InvalidRequest, NotFound
+from coldpress.registry import Alias
+from control.deployment import Here
+from control.failures import documented
+from control.models import Name
+from control.schemas import Route, routes_of
+from control.security import Admin, Reader
+from control.telemetry import logger
+
+router = APIRouter(prefix="/models/{name}/aliases/{alias}", tags=["aliases"])
+
+AliasName = Annotated[str, Path(description="The alias.", examples=["prod"])]
+
+MAX_ROUTES = 16
+
+
+class Move(BaseModel):
+    """Where an alias is to point."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [{"routes": [{"version": 7, "weight": 0.95}, {"version": 8, "weight": 0.05}]}]
+        },
+    )
+    routes: list[Route] = Field(
+        min_length=1,
+        max_length=MAX_ROUTES,
+        description="Each version once. The weights are made to add up to 1.",
+    )
+
+
+class Former(BaseModel):
+    """Where an alias pointed before."""
+
+    routes: list[Route]
+    until: str = Field(description="ISO 8601, UTC.")
+
+
+class Position(BaseModel):
+    """Where an alias points, and where it pointed before."""
+
+    model: str
+    alias: str
+    routes: list[Route]
+    history: list[Former] = Field(description="Latest first; `rollback` goes to the first.")
+
+
+@router.get("", summary="Where an alias points", responses=documented(400, 404))
+async def show_alias(name: Name, alias: AliasName, here: Here, _caller: Reader) -> Position:
+    """With the positions it had before."""
+    return _position(here.registry.alias(name, alias))
+
+
+@router.put("", summary="Point an alias at versions", responses=documented(400, 404, 409))
+async def move_alias(name: Name, alias: AliasName, move: Move, here: Here, caller: Admin) -> Position:
+    """Takes effect within seconds. Sending the same again changes nothing."""
+    weights = {route.version: route.weight for route in move.routes}
+    if len(weights) < len(move.routes):
+        raise InvalidRequest("routes names a version twice; give each version one weight")
+    # A client that lost the answer sends its PUT again: that must not push the position
+    # it is to roll back to out of the history.
+    current = _current_weights(here, name, alias)
+    total = sum(weights.values())
+    if current == {version: weight / total for version, weight in weights.items()}:
+        return _position(here.registry.alias(name, alias))
+    moved = here.registry.move(name, alias, weights, _now())
+    _log("alias moved", moved, caller.id)
+    return _position(moved)
+
+
+@router.post(
+    "/rollback", summary="Point an alias where it pointed before", responses=documented(400, 404, 409)
+)
+async def roll_back(name: Name, alias: AliasName, here: Here, caller: Admin) -> Position:
+    """The position it leaves becomes the first in its history: rolling back twice changes nothing."""
+    moved = here.registry.rollback(name, alias, _now())
+    _log("alias rolled back", moved, caller.id)
+    return _position(moved)
+
+
+def _current_weights(here: Here, name: str, alias: str) -> dict[int, float]:
+    try:
+        return {route.version: route.weight for route in here.registry.alias(name, alias).routes}
+    except NotFound:
+        return {}
+
+
+def _position(alias: Alias) -> Position:
+    history: list[Any] = [{"routes": row["routes"], "until": row["until"]} for row in alias.history]
+    return Position(
+        model=alias.model,
+        alias=alias.name,
+        routes=routes_of(alias),
+        history=[Former.model_validate(row) for row in history],
+    )
+
+
+def _log(what: str, alias: Alias, key_id: str) -> None:
+    routes = {str(route.version): route.weight for route in alias.routes}
+    logger.info(what, extra={"model": alias.model, "alias": alias.name, "routes": routes, "key": key_id})
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

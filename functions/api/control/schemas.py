@@ -1,0 +1,107 @@
+"""The registry's records as the API answers them."""
+
+import json
+import math
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from coldpress import registry
+
+METRICS_KEY = "coldpress.metrics"
+
+
+class Record(BaseModel):
+    """Read from the attributes of `coldpress.registry`'s records."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+
+class Artifact(Record):
+    """One file of a version."""
+
+    key: str = Field(description="Where it is in the object store.")
+    size: int = Field(description="Bytes.")
+    sha256: str
+    format: str = Field(description="`ort` (opened in place) or `onnx`.", examples=["ort"])
+    optimised: bool = Field(description="Whether the graph was optimised offline.")
+    cpu: list[str] = Field(description="CPU features that the optimised layout needs.", examples=[["avx2"]])
+
+
+class TensorInfo(Record):
+    """An input or output of the graph."""
+
+    name: str = Field(examples=["text"])
+    datatype: str = Field(description="A datatype of the Open Inference Protocol.", examples=["BYTES"])
+    shape: list[int] = Field(description="-1: variable.", examples=[[-1, 1]])
+
+
+class Manifest(Record):
+    """Everything about one version. It never changes."""
+
+    model: str
+    version: int
+    created: str = Field(description="ISO 8601, UTC.")
+    artifacts: list[Artifact] = Field(description="Best first; the portable one last.")
+    inputs: list[TensorInfo]
+    outputs: list[TensorInfo]
+    runtime: str = Field(description="The ONNX Runtime version that checked and optimised it.")
+    labels: list[str] = Field(description="Class names, in the order of the model's scores.")
+    warmup: dict[str, Any] | None = Field(
+        description="An Open Inference Protocol request that is run before the model counts as ready."
+    )
+    metadata: dict[str, str] = Field(description="The ONNX file's own metadata.")
+    source: dict[str, Any] = Field(description="The upload it came from: id, key, etag, size, sha256.")
+
+
+class VersionSummary(BaseModel):
+    """A version, as a list shows it."""
+
+    version: int
+    created: str = Field(description="ISO 8601, UTC.")
+    size: int = Field(description="Bytes of the first artefact: what a function usually loads.")
+    artifacts: list[Artifact]
+    labels: list[str]
+    metrics: dict[str, float | None] = Field(
+        description="Measured when it was trained; null for NaN and infinity.", examples=[{"accuracy": 0.79}]
+    )
+
+    @classmethod
+    def of(cls, manifest: registry.Manifest) -> "VersionSummary":
+        """The short form of a manifest."""
+        return cls(
+            version=manifest.version,
+            created=manifest.created,
+            size=manifest.artifacts[0].size,
+            artifacts=[Artifact.model_validate(artifact) for artifact in manifest.artifacts],
+            labels=list(manifest.labels),
+            metrics=_metrics(manifest.metadata),
+        )
+
+
+class Route(Record):
+    """A share of an alias's traffic."""
+
+    version: int = Field(ge=1, strict=True, examples=[7])
+    # The floor keeps a share from vanishing once the weights are made to add up to 1.
+    weight: float = Field(ge=1e-6, le=1e6, allow_inf_nan=False, examples=[1.0])
+
+
+def routes_of(alias: registry.Alias) -> list[Route]:
+    """Where an alias points, without the manifests it carries."""
+    return [Route(version=route.version, weight=route.weight) for route in alias.routes]
+
+
+def _metrics(metadata: dict[str, str]) -> dict[str, float | None]:
+    # A model's metadata is its author's: what is no number is left out, never an error.
+    try:
+        stored = json.loads(metadata.get(METRICS_KEY, "{}"))
+    except ValueError:
+        return {}
+    if not isinstance(stored, dict):
+        return {}
+    return {
+        name: float(value) if math.isfinite(value) else None
+        for name, value in stored.items()
+        if isinstance(value, int | float)
+    }
