@@ -1,0 +1,1 @@
+"""The command line, the local server, benchmarks and planning."""
