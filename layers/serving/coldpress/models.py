@@ -7,10 +7,11 @@ library is opened by a thread from the start: it takes longer than fetching a sm
 import threading
 import time
 import zlib
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from coldpress.cpu import fits
-from coldpress.errors import Internal, Unavailable
+from coldpress.errors import ColdpressError, Internal, NotFound, Unavailable
 from coldpress.registry import Alias, Artifact, Manifest, Registry
 from coldpress.settings import MIB, Settings
 from coldpress.telemetry import Trace
@@ -51,12 +52,24 @@ class Models:
         self._loaded: dict[tuple[str, int], Model] = {}
         self._aliases: dict[tuple[str, str], tuple[float, Alias]] = {}
         self._failures: dict[tuple[str, int], str] = {}
+        self._ahead: _Ahead | None = None
         self._library: ort.Library | None = None
         self._library_error: Exception | None = None
         self._opening = threading.Thread(target=self._open_library, daemon=True)
         self._opening.start()
 
     # ------------------------------------------------------------------ which version
+    def expect(self, model: str, alias: str, version: int) -> None:
+        """Begins to read what `manifest` will need, when it is not known yet.
+
+        A cold request so waits once for its API key and its alias, not for one after the other.
+        """
+        self._ahead = None
+        if version and (model, version) not in self._loaded:
+            self._ahead = _Ahead((model, version), lambda: self._registry.manifest(model, version))
+        elif not version and (model, alias) not in self._aliases:
+            self._ahead = _Ahead((model, alias), lambda: self._registry.alias(model, alias))
+
     def manifest(self, model: str, alias: str, version: int, request_id: str) -> Manifest:
         """The version that answers a request: the one named, else one that the alias routes to.
 
@@ -64,7 +77,11 @@ class Models:
         """
         if version:
             loaded = self._loaded.get((model, version))
-            return loaded.manifest if loaded else self._registry.manifest(model, version)
+            if loaded:
+                return loaded.manifest
+            ahead = self._taken((model, version))
+            manifest: Manifest = ahead.result() if ahead else self._registry.manifest(model, version)
+            return manifest
         routes = self._alias(model, alias).routes
         if len(routes) == 1:
             return routes[0].manifest
@@ -80,9 +97,17 @@ class Models:
         read, known = self._aliases.get((model, name), (0.0, None))
         if known is not None and now - read < self._settings.alias_seconds:
             return known
-        alias = self._registry.refresh(known) if known else self._registry.alias(model, name)
+        if known is not None:
+            alias = self._registry.refresh(known)
+        else:
+            ahead = self._taken((model, name))
+            alias = ahead.result() if ahead else self._registry.alias(model, name)
         self._aliases[model, name] = (now, alias)
         return alias
+
+    def _taken(self, what: tuple[str, str | int]) -> "_Ahead | None":
+        ahead, self._ahead = self._ahead, None
+        return ahead if ahead is not None and ahead.what == what else None
 
     # ------------------------------------------------------------------ ready to answer
     def get(self, manifest: Manifest, trace: Trace) -> Model:
@@ -130,7 +155,10 @@ class Models:
         artifact = self._artifact(manifest)
         self._make_room(manifest, artifact)
         at = time.perf_counter()
-        buffer = self._registry.store.fetch(artifact.key, artifact.size)
+        try:
+            buffer = self._registry.store.fetch(artifact.key, artifact.size)
+        except NotFound as error:
+            raise Internal(f"{artifact.key} was published, but it is not in the store any more") from error
         at = trace.lap("fetch", at)
         check = _Check(buffer, artifact)
         session = self._open_session(artifact, buffer)
@@ -138,11 +166,19 @@ class Models:
         at = trace.lap("open", at)
         model = Model(manifest, session, artifact.size)
         if manifest.warmup:
-            from coldpress.warmup import tensors_of
-
-            session.run(tensors_of(manifest.warmup, self._settings))
+            self._warm_up(model, manifest.warmup)
             trace.lap("warmup", at)
         return model
+
+    def _warm_up(self, model: Model, request: dict[str, Any]) -> None:
+        from coldpress.warmup import tensors_of
+
+        try:
+            model.session.run(tensors_of(request, self._settings))
+        except ColdpressError as error:
+            # The stored request is at fault, not the caller's.
+            name = f"{model.manifest.model} version {model.manifest.version}"
+            raise Internal(f"the warm-up request of {name} fails: {error}") from error
 
     def _open_session(self, artifact: Artifact, buffer: "mmap.mmap") -> "ort.Session":
         from coldpress import ort
@@ -185,6 +221,31 @@ class Models:
             self._library = ort.Library.open(ort.library_path(self._settings.ort_library))
         except Exception as error:  # told to the first request that needs the library
             self._library_error = error
+
+
+class _Ahead:
+    """A read from the registry that is already under way."""
+
+    def __init__(self, what: tuple[str, str | int], read: Callable[[], Any]) -> None:
+        self.what = what
+        self._read = read
+        self._value: Any = None
+        self._error: Exception | None = None
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self._value = self._read()
+        except Exception as error:  # raised again where the result is asked for
+            self._error = error
+
+    def result(self) -> Any:
+        """What was read, or the error that reading it raised."""
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+        return self._value
 
 
 class _Check:

@@ -56,6 +56,8 @@ class DataPlane:
     def _respond(self, request: Request, trace: Trace) -> Response:
         route = routes.match(request.method, request.path)
         if route.action not in routes.PUBLIC:
+            if route.model:
+                self._models.expect(route.model, route.alias, route.version)
             self._check_access(route, request, trace)
         if route.action in routes.INFERENCES:
             return self._infer(route, request, trace)
@@ -68,7 +70,7 @@ class DataPlane:
         caller = self._access.caller(request.headers)
         if route.action in ("load", "unload"):
             access.require(caller, "admin")
-        else:
+        elif route.action in routes.INFERENCES or not caller.may("read"):
             access.require(caller, f"predict:{route.model}" if route.model else "read")
         trace.lap("access", at)
 
@@ -119,6 +121,8 @@ class DataPlane:
 
 def _failure(error: Exception, trace: Trace) -> Response:
     trace.fields["error"] = str(error)
+    if error.__cause__ is not None:
+        trace.fields["cause"] = f"{error.__cause__}"[:1000]
     headers = {"content-type": "application/json"}
     if isinstance(error, errors.ColdpressError):
         headers |= error.headers

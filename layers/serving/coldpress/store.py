@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from coldpress.errors import ColdpressError, Conflict, InvalidRequest, NotFound, Unavailable
+from coldpress.errors import ColdpressError, Conflict, Internal, InvalidRequest, NotFound, Unavailable
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
@@ -18,8 +18,16 @@ if TYPE_CHECKING:
 # One connection to S3 gives about 90 MiB/s, so a large object is read as parallel ranges.
 PART_BYTES = 8 << 20
 PARALLEL_PARTS = 8
-TIMEOUT_SECONDS = 30
+# A caller waits for at most 29 s (API Gateway's limit), so a store that does not answer must be told of long
+# before. obstore's own limits are 30 s a try and 3 minutes of tries: here 10 s a try (a part at 0.8 MB/s),
+# and no new try once 5 s have passed.
+TIMEOUT_SECONDS = 10
 CONNECT_TIMEOUT_SECONDS = 5
+RETRY_SECONDS = 5
+LONGEST_PAUSE_SECONDS = 1
+
+SCHEMES = ("s3", "gs", "az", "file", "memory")
+SIGNING_SCHEMES = ("s3://", "gs://", "az://")
 
 
 class StoreUnusable(ColdpressError):
@@ -45,7 +53,8 @@ class Info(NamedTuple):
 class Store:
     """One bucket or folder.
 
-    Every method raises `Unavailable` when the storage does not answer within the timeout.
+    Every method raises `Unavailable` when the storage refuses or does not answer within the timeouts,
+    and `InvalidRequest` for a key that cannot be one (`..`, `//`).
     """
 
     def __init__(self, url: str) -> None:
@@ -55,7 +64,10 @@ class Store:
                 "no store: set COLDPRESS_STORE, for example s3://my-bucket or file:///srv/coldpress"
             )
         self.url = url.rstrip("/")
-        self.folder = self.url.removeprefix("file://") if self.url.startswith("file://") else None
+        if url.partition("://")[0] not in SCHEMES:
+            schemes = ", ".join(f"{scheme}://" for scheme in SCHEMES)
+            raise StoreUnusable(f"cannot use the store {url!r}: it must start with one of {schemes}")
+        self.folder = url.removeprefix("file://").rstrip("/") if url.startswith("file://") else None
         self._store = _open(self.url, self.folder)
 
     # ------------------------------------------------------------------ reading
@@ -105,7 +117,7 @@ class Store:
     def fetch(self, key: str, size: int) -> mmap.mmap:
         """`size` bytes of an object in one page-aligned private buffer, read as parallel ranges.
 
-        A file is mapped, not read. Raises `NotFound`, and `Unavailable` when the object has another size.
+        A file is mapped, not read. Raises `NotFound`, and `Internal` when the object is shorter.
         """
         if self.folder is not None:
             return self._map(key, size)
@@ -119,7 +131,7 @@ class Store:
             with _translated(key):
                 part = obstore.get_range(self._store, key, start=start, end=end)
             if len(part) != end - start:
-                raise Unavailable(f"{key} is shorter than its manifest says ({size} bytes)")
+                raise Internal(f"{key} is shorter than its manifest says ({size} bytes)")
             view[start:end] = memoryview(part)
 
         starts = range(0, size, PART_BYTES)
@@ -137,7 +149,7 @@ class Store:
         try:
             with open(f"{self.folder}/{key}", "rb") as file:  # noqa: PTH123 - pathlib is not imported on the cold path
                 if os.fstat(file.fileno()).st_size != size:
-                    raise Unavailable(f"{key} has another size than its manifest says ({size} bytes)")
+                    raise Internal(f"{key} has another size than its manifest says ({size} bytes)")
                 return mmap.mmap(file.fileno(), size, access=mmap.ACCESS_COPY)
         except FileNotFoundError:
             raise NotFound(f"{key} is not in the store") from None
@@ -161,7 +173,10 @@ class Store:
             obstore.put(self._store, key, file)
 
     def replace(self, key: str, data: bytes, etag: str) -> str:
-        """Overwrites an object only while its ETag is `etag`; the new ETag. Raises `Conflict`."""
+        """Overwrites an object only while its ETag is `etag`; the new ETag.
+
+        Raises `Conflict`; for an object that is gone `NotFound` or, on some stores, `Conflict` too.
+        """
         import obstore
 
         with _translated(key):
@@ -169,9 +184,22 @@ class Store:
                 mode: Any = {"e_tag": etag}
                 return obstore.put(self._store, key, data, mode=mode, use_multipart=False)["e_tag"] or ""
             with self._locked():
-                if self.head(key).etag != etag:
-                    raise Conflict(f"{key} was changed by somebody else; read it again")
-                return obstore.put(self._store, key, data, use_multipart=False)["e_tag"] or ""
+                return self._replace_file(key, data, etag)
+
+    def _replace_file(self, key: str, data: bytes, etag: str) -> str:
+        import obstore
+
+        if self.head(key).etag != etag:
+            raise Conflict(f"{key} was changed by somebody else; read it again")
+        # A file's ETag is its inode, its time in microseconds and its size. Inodes are used again, and many
+        # kernels' file clocks tick every 4 ms only, or are set back: a value could get the ETag of an older
+        # one. So each gets a later time than the one before; other writers wait for the lock meanwhile.
+        path = f"{self.folder}/{key}"
+        later = os.stat(path).st_mtime_ns // 1000 * 1000 + 1000  # noqa: PTH116
+        obstore.put(self._store, key, data, use_multipart=False)
+        if os.stat(path).st_mtime_ns < later:  # noqa: PTH116
+            os.utime(path, ns=(later, later))
+        return self.head(key).etag
 
     def overwrite(self, key: str, data: bytes) -> str:
         """Writes an object whole, whether it exists or not; its ETag. For records with one writer."""
@@ -195,13 +223,16 @@ class Store:
                 return
 
     def presign_put(self, key: str, seconds: int) -> str:
-        """A URL that lets its holder PUT `key` for `seconds`. Raises `Unavailable` on a folder."""
+        """A URL that lets its holder PUT `key` for `seconds`.
+
+        Raises `Unavailable` where the store cannot sign.
+        """
         import datetime
 
         import obstore
 
-        if self.folder is not None:
-            raise Unavailable("a file:// store has no signed URLs of its own")
+        if not self.url.startswith(SIGNING_SCHEMES):
+            raise Unavailable(f"a {self.url.partition(':')[0]}:// store has no signed URLs of its own")
         with _translated(key):
             signing_store: Any = self._store
             return obstore.sign(signing_store, "PUT", key, datetime.timedelta(seconds=seconds))
@@ -252,9 +283,15 @@ def _open(url: str, folder: str | None) -> "ObjectStore":
 
     try:
         if folder is not None:
-            return LocalStore(folder, mkdir=True)
+            return LocalStore(folder or "/", mkdir=True)
+        from datetime import timedelta
+
         return from_url(
             url,
+            retry_config={
+                "retry_timeout": timedelta(seconds=RETRY_SECONDS),
+                "backoff": {"max_backoff": timedelta(seconds=LONGEST_PAUSE_SECONDS)},
+            },
             client_options={
                 "timeout": f"{TIMEOUT_SECONDS}s",
                 "connect_timeout": f"{CONNECT_TIMEOUT_SECONDS}s",
@@ -263,8 +300,7 @@ def _open(url: str, folder: str | None) -> "ObjectStore":
             },
         )
     except Exception as error:
-        first_line = str(error).partition("\n")[0]
-        raise StoreUnusable(f"cannot use the store {url!r}: {first_line}") from error
+        raise StoreUnusable(f"cannot use the store {url!r}: {_reason(error)}") from error
 
 
 def _info(meta: Any) -> Info:
@@ -278,12 +314,21 @@ def _translated(key: str) -> Iterator[None]:
 
     try:
         yield
-    except FileNotFoundError:
+    except FileNotFoundError as error:
+        # A wrong bucket must not look like a missing key, model or API key.
+        if "<Code>NoSuchBucket" in str(error):
+            raise Unavailable(f"object storage failed at {key}: {_reason(error)}") from error
         raise NotFound(f"{key} is not in the store") from None
     except (AlreadyExistsError, PreconditionError):
         raise Conflict(f"{key} was written by somebody else first") from None
     except ValueError as error:
         raise InvalidRequest(f"{key!r} is no object key: {error}") from None
     except (BaseError, OSError) as error:
-        first_line = str(error).partition("\n")[0]
-        raise Unavailable(f"object storage did not answer for {key}: {first_line}") from error
+        raise Unavailable(f"object storage failed at {key}: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    """S3's own code and message, else the last part of the first line: without URLs, and on one line."""
+    text = str(error)
+    code, message = (text.partition(f"<{tag}>")[2].partition("<")[0] for tag in ("Code", "Message"))
+    return f"{code}: {message}" if code else text.partition("\n")[0].rpartition(" - ")[2]
