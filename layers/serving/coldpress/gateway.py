@@ -100,6 +100,16 @@ def _body(event: dict[str, Any], limit: int) -> bytes:
     return body
 
 
+def address(answer: dict[str, Any], event: dict[str, Any]) -> dict[str, Any]:
+    """The answer with its headers where the event's sender looks for them.
+
+    A load balancer with multi-value headers switched on sends no others and reads no others.
+    """
+    if event.get("multiValueHeaders") and not event.get("headers"):
+        answer["multiValueHeaders"] = {name: [value] for name, value in answer["headers"].items()}
+    return answer
+
+
 def reply(response: Response) -> dict[str, Any]:
     """The response as every gateway takes it; a body that is no text travels as base64.
 

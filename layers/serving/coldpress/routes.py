@@ -73,7 +73,9 @@ def match(method: str, path: str) -> Route:
 def _find(path: str) -> Route | None:
     if path in _SERVER:
         return Route(*_SERVER[path])
-    segments = path.split("/")[1:]
+    nothing, *segments = path.split("/")
+    if nothing or not segments:
+        return None
     if segments[:2] == ["v2", "repository"]:
         return _repository(segments[2:])
     if segments[:2] == ["v2", "models"]:

@@ -51,7 +51,7 @@ class DataPlane:
         reply["headers"]["x-request-id"] = trace.fields["request_id"]
         trace.fields["status"] = reply["statusCode"]
         trace.emit()
-        return reply
+        return gateway.address(reply, event)
 
     def _respond(self, request: Request, trace: Trace) -> Response:
         route = routes.match(request.method, request.path)
