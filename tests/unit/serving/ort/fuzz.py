@@ -48,6 +48,7 @@ def models() -> list[bytes]:
     """Operators whose inputs say where to read, how much to write or how to walk memory."""
     two = {"x": F, "i": N}
     weight = np.arange(24, dtype="f").reshape(4, 6)
+    upper = node("StringNormalizer", ["s"], ["y"], case_change_action="UPPER", locale="C")
     return [
         model([node("Gather", ["w", "i"], ["y"])], {"i": N}, {"y": F}, w=weight),
         model([node("GatherElements", ["x", "i"], ["y"], axis=-1)], two, {"y": F}),
@@ -75,7 +76,7 @@ def models() -> list[bytes]:
         model([node("ReduceSum", ["x", "i"], ["y"])], two, {"y": F}),
         model([node("CumSum", ["x", "i"], ["y"])], two, {"y": F}),
         model([node("StringSplit", ["s"], ["y", "n"])], {"s": S}, {"y": S, "n": N}),
-        model([node("StringNormalizer", ["s"], ["y"], case_change_action="UPPER")], {"s": S}, {"y": S}),
+        model([upper], {"s": S}, {"y": S}),
         model([node("Cast", ["s"], ["y"], to=F)], {"s": S}, {"y": F}),
         model([node("SplitToSequence", "xi", "q"), node("SequenceAt", "qi", "y")], two, {"y": F}),
         model([node("Identity", ["x"], ["y"]), node("Relu", ["y"], ["z"])], {"x": F}, {"x": F, "z": F}),
