@@ -50,8 +50,9 @@ def test_a_path_names_its_route(method: str, path: str, route: Route) -> None:
     [
         "/", "", "//", "/v3", "/v2/", "/v2/models", "/v2/models/m/versions", "/v2/models/m/predict",
         "/v2/models/m/infer/more", "/v2/health", "/v2/repository", "/v2/repository/models/m", "/models",
-        "/models/m", "/models/m/infer", "/models/m/versions/1", "/v1", "/v1/models/m:explain", "/v1/models/m/predict",
-        "v2", "x/models/m/predict", "/MODELS/m/predict", "/models/a/b/predict", "/models/m/predict/../predict",
+        "/models/m", "/models/m/infer", "/models/m/versions/1", "/v1", "/v1/models/m:explain",
+        "/v1/models/m/predict", "v2", "x/models/m/predict", "/MODELS/m/predict", "/models/a/b/predict",
+        "/models/m/predict/../predict",
     ],
 )  # fmt: skip
 def test_an_unknown_path_is_not_found(path: str) -> None:
