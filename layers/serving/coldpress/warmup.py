@@ -33,7 +33,8 @@ def _zeros(row: dict[str, Any], max_elements: int) -> Tensor:
         raise InvalidRequest(f'an input without "data" needs a name, a shape and a datatype: {row!r:.120}')
     if not all(type(n) is int and n >= 0 for n in shape) or element_count(shape) > max_elements:
         raise InvalidRequest(
-            f"input {name!r}: shape {shape!r:.80} must be whole numbers from 0, of at most {max_elements} elements"
+            f"input {name!r}: shape {shape!r:.80} must be whole numbers from 0, with a product of at most "
+            f"{max_elements}"
         )
     count = element_count(shape)
     return Tensor(name, known.name, shape, bytes(count * known.size) if known.size else [b""] * count)

@@ -1,0 +1,74 @@
+"""What a model's author wrote into it (ONNX's `metadata_props`), read and checked.
+
+coldpress.labels    JSON list of class names, in the order of the scores
+coldpress.warmup    JSON, a warm-up request (see coldpress.warmup)
+coldpress.metrics   JSON object of numbers
+anything else       kept as text
+"""
+
+import json
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from coldpress.ingest.refusal import Refused
+
+LABELS = "coldpress.labels"
+WARMUP = "coldpress.warmup"
+METRICS = "coldpress.metrics"
+NOTE = "coldpress.note"
+"""Written by ingest: what its reader should know of how the version is served."""
+
+MAX_VALUE = 4096
+"""Longest other value that is kept: a manifest is read by every cold request."""
+
+
+class Metadata(NamedTuple):
+    """A model's metadata, by use."""
+
+    labels: tuple[str, ...]
+    warmup: dict[str, Any] | None
+    others: dict[str, str]
+
+
+def read(found: dict[str, str]) -> Metadata:
+    """Sorts metadata by use. Raises `Refused` for a value that is not what its key says."""
+    values = {key: _json(key, text, *RULES[key]) for key, text in found.items() if key in RULES}
+    others = {
+        key: text
+        for key, text in found.items()
+        if key not in (LABELS, WARMUP, NOTE) and len(text) <= MAX_VALUE
+    }
+    return Metadata(tuple(values.get(LABELS, ())), values.get(WARMUP), others)
+
+
+def _json(key: str, text: str, rule: str, fits: Callable[[Any], bool]) -> Any:
+    try:
+        value = json.loads(text)
+        json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair can be read, but not stored
+    except (ValueError, RecursionError) as error:
+        raise Refused(f"metadata {key} must be {rule}, but it is no JSON: {error}") from None
+    if not fits(value):
+        raise Refused(f"metadata {key} must be {rule}, not {text[:80]!r}")
+    return value
+
+
+def _are_labels(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(label, str) for label in value)
+
+
+def _is_request(value: Any) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("inputs"), list)
+
+
+def _are_metrics(value: Any) -> bool:
+    return isinstance(value, dict) and all(type(number) in (int, float) for number in value.values())
+
+
+RULES: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    LABELS: ('a JSON list of class names, such as ["cat", "dog"]', _are_labels),
+    WARMUP: (
+        'a JSON request, such as {"inputs": [{"name": "x", "shape": [1, 4], "datatype": "FP32"}]}',
+        _is_request,
+    ),
+    METRICS: ('a JSON object of numbers, such as {"accuracy": 0.95}', _are_metrics),
+}
