@@ -1,0 +1,73 @@
+"""The command line `coldpress`: one file per command or group of commands.
+
+Nothing here may import what is slow at import time; commands do that when they run.
+"""
+
+from collections.abc import Callable
+from importlib import import_module
+from importlib.util import find_spec
+from inspect import cleandoc
+from typing import Annotated, Any
+
+import typer
+
+from coldpress import __version__
+from coldpress_ops.cli import keys, models, predict, publish
+from coldpress_ops.cli.failures import Commands
+
+app = typer.Typer(
+    name="coldpress",
+    cls=Commands,
+    no_args_is_help=True,
+    # One line an error; `--debug` shows Python's own traceback.
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+BUILD = "Build"
+SERVE = "Serve"
+MODELS = "Models"
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"coldpress {__version__}")
+        raise typer.Exit
+
+
+@app.callback(epilog="Each command explains itself: coldpress COMMAND --help")
+def _coldpress(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+) -> None:
+    """Train on GPUs, press to ONNX, serve from cold functions."""
+
+
+def _add(panel: str, command: Callable[..., Any]) -> None:
+    """Adds a command; the list of all commands shows its first sentence and its example."""
+    words = cleandoc(command.__doc__ or "")
+    example = words.partition("Example: ")[2].partition("\n")[0]
+    short = words.partition("\n")[0] + (f"\n$ {example}" if example else "")
+    app.command(rich_help_panel=panel, short_help=short)(command)
+
+
+for panel, name in ((SERVE, "up"), (SERVE, "demo"), (BUILD, "train"), (BUILD, "press")):
+    if find_spec(f"coldpress_ops.cli.{name}"):
+        _add(panel, getattr(import_module(f"coldpress_ops.cli.{name}"), name))
+app.add_typer(keys.app, name="keys", rich_help_panel=SERVE)
+for command in (
+    publish.publish,
+    predict.predict,
+    models.models,
+    models.show,
+    models.promote,
+    models.rollback,
+):
+    _add(MODELS, command)
+
+
+def main() -> None:
+    """The console script."""
+    app()
