@@ -146,13 +146,12 @@ class Store:
         return buffer
 
     def _map(self, key: str, size: int) -> mmap.mmap:
-        try:
-            with open(f"{self.folder}/{key}", "rb") as file:  # noqa: PTH123 - pathlib is not imported on the cold path
-                if os.fstat(file.fileno()).st_size != size:
-                    raise Internal(f"{key} has another size than its manifest says ({size} bytes)")
-                return mmap.mmap(file.fileno(), size, access=mmap.ACCESS_COPY)
-        except FileNotFoundError:
-            raise NotFound(f"{key} is not in the store") from None
+        # pathlib is not imported on the cold path
+        with _translated(key), open(f"{self.folder}/{key}", "rb") as file:  # noqa: PTH123
+            if os.fstat(file.fileno()).st_size != size:
+                raise Internal(f"{key} has another size than its manifest says ({size} bytes)")
+            # An empty file cannot be mapped.
+            return mmap.mmap(file.fileno(), size, access=mmap.ACCESS_COPY) if size else mmap.mmap(-1, 1)
 
     # ------------------------------------------------------------------ writing
     def create(self, key: str, data: bytes) -> str:
@@ -179,6 +178,9 @@ class Store:
         """
         import obstore
 
+        if not etag:
+            # Stores read an empty condition as none, and would overwrite.
+            raise Conflict(f"{key} cannot be replaced without the ETag it was read at")
         with _translated(key):
             if self.folder is None:
                 mode: Any = {"e_tag": etag}
@@ -221,6 +223,8 @@ class Store:
                         obstore.delete(self._store, key)
             except FileNotFoundError:
                 return
+            except TypeError as error:  # obstore's other functions raise ValueError for the same keys
+                raise InvalidRequest(f"{key!r} is no object key: {error}") from None
 
     def presign_put(self, key: str, seconds: int) -> str:
         """A URL that lets its holder PUT `key` for `seconds`.
@@ -248,7 +252,7 @@ class Store:
         try:
             if self._succeeds(self.create, key, b"2"):
                 raise self._ignores("If-None-Match: *")
-            if self._succeeds(self.replace, key, b"3", f'"{"0" * 32}"'):
+            if not etag or self._succeeds(self.replace, key, b"3", f'"{"0" * 32}"'):
                 raise self._ignores("If-Match")
             self.replace(key, b"4", etag)
         finally:
@@ -273,7 +277,8 @@ class Store:
         """One writer at a time on a folder: obstore has no compare-and-swap for files."""
         import fcntl
 
-        with open(f"{self.folder}/.lock", "a+b") as lock:  # noqa: PTH123
+        # Names that end like this are obstore's own for temporary files: they are never listed.
+        with open(f"{self.folder}/.lock#0", "a+b") as lock:  # noqa: PTH123
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
@@ -314,7 +319,7 @@ def _translated(key: str) -> Iterator[None]:
 
     try:
         yield
-    except FileNotFoundError as error:
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
         # A wrong bucket must not look like a missing key, model or API key.
         if "<Code>NoSuchBucket" in str(error):
             raise Unavailable(f"object storage failed at {key}: {_reason(error)}") from error
@@ -324,6 +329,8 @@ def _translated(key: str) -> Iterator[None]:
     except ValueError as error:
         raise InvalidRequest(f"{key!r} is no object key: {error}") from None
     except (BaseError, OSError) as error:
+        if "Not a directory (os error" in str(error):  # a folder has no a/b while a is a file
+            raise NotFound(f"{key} is not in the store") from None
         raise Unavailable(f"object storage failed at {key}: {_reason(error)}") from error
 
 
