@@ -55,17 +55,21 @@ def weed_command(folder: Path, s3_port: int) -> list[str]:
 @pytest.fixture(scope="session")
 def s3_endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a SeaweedFS server of our own."""
-    folder = tmp_path_factory.mktemp("weed")
-    (port,) = free_ports(1)
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(weed_command(folder, port), stdout=log, stderr=log, cwd=folder)
-    endpoint = f"http://127.0.0.1:{port}"
-    try:
-        wait_for_s3(endpoint, process, folder / "log")
-        yield endpoint
-    finally:
-        process.kill()
-        process.wait()
+    for attempts_left in (2, 1, 0):
+        folder = tmp_path_factory.mktemp("weed")
+        (port,) = free_ports(1)
+        with (folder / "log").open("wb") as log:
+            process = subprocess.Popen(weed_command(folder, port), stdout=log, stderr=log, cwd=folder)
+        endpoint = f"http://127.0.0.1:{port}"
+        try:
+            if wait_for_s3(endpoint, process):
+                yield endpoint
+                return
+        finally:
+            process.kill()
+            process.wait()
+        # Another process may have taken one of the ports between finding it free and listening on it.
+        assert attempts_left, f"SeaweedFS did not start:\n{(folder / 'log').read_text()[-3000:]}"
 
 
 def s3_client(endpoint: str) -> Any:
@@ -77,18 +81,17 @@ def s3_client(endpoint: str) -> Any:
     )  # fmt: skip
 
 
-def wait_for_s3(endpoint: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    """Returns once a written object can be read back: the volumes come up after the port."""
+def wait_for_s3(endpoint: str, process: subprocess.Popen[bytes]) -> bool:
+    """Whether a written object can be read back at last: the volumes come up after the port."""
     client, deadline = s3_client(endpoint), time.monotonic() + 60
-    while True:
+    while process.poll() is None and time.monotonic() < deadline:
         with contextlib.suppress(Exception):
             client.create_bucket(Bucket="ready")
             client.put_object(Bucket="ready", Key="ready", Body=b"1")
             client.get_object(Bucket="ready", Key="ready")
-            return
-        if process.poll() is not None or time.monotonic() > deadline:
-            raise RuntimeError(f"SeaweedFS did not start:\n{log.read_text()[-3000:]}")
+            return True
         time.sleep(0.1)
+    return False
 
 
 @pytest.fixture

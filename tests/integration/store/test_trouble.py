@@ -2,6 +2,7 @@
 
 import socket
 import threading
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 
@@ -49,8 +50,10 @@ def test_a_server_that_hangs_is_told_soon(lax_s3: LaxS3, monkeypatch: pytest.Mon
     monkeypatch.setattr(store_module, "TIMEOUT_SECONDS", 1)
     monkeypatch.setattr(store_module, "RETRY_SECONDS", 1)
     release = threading.Event()
+    asked = []
 
-    def hang(_: object) -> int:
+    def hang(request: BaseHTTPRequestHandler) -> int:
+        asked.append(request.command)
         release.wait(15)
         return 500
 
@@ -62,6 +65,7 @@ def test_a_server_that_hangs_is_told_soon(lax_s3: LaxS3, monkeypatch: pytest.Mon
                 attempt()
     finally:
         release.set()
+    assert asked == ["GET", "PUT", "PUT"]  # a second try would take as long again
 
 
 def test_a_hiccup_is_tried_again(lax_s3: LaxS3) -> None:
