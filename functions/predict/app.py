@@ -8,6 +8,6 @@ from coldpress.serving import DataPlane
 plane = DataPlane.from_environment()
 
 
-def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Answers an API gateway's event."""
-    return plane.answer(event)
+    return plane.answer(event, context)

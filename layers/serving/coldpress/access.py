@@ -62,6 +62,10 @@ class Access:
             )
         return caller
 
+    def forget(self) -> None:
+        """Makes the next request of every caller read its key anew."""
+        self._known.clear()
+
     def _read(self, digest: str) -> Caller:
         try:
             return _caller(json.loads(self._store.get(f"keys/{digest}.json").data))

@@ -49,6 +49,8 @@ class Unsupported(ColdpressError):
 class Unavailable(ColdpressError):
     """Cannot answer now; trying again later may work."""
 
+    headers = {"retry-after": "1"}  # noqa: RUF012 - a constant of the class
+
 
 class Internal(ColdpressError):
     """A fault on this side. The message says what failed, never why in detail."""

@@ -1,89 +1,88 @@
 """What the data plane says of itself and its models: every action that runs no model."""
 
-import json
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from coldpress.errors import InvalidRequest
 from coldpress.gateway import Request, Response
 from coldpress.models import Models
 from coldpress.protocols.oip import configuration, metadata
-from coldpress.protocols.values import parse
-from coldpress.registry import Manifest, Registry
+from coldpress.protocols.values import parse, to_json
+from coldpress.registry import Registry
 from coldpress.routes import Route
-from coldpress.statistics import Statistics
 from coldpress.telemetry import Trace
 
+if TYPE_CHECKING:
+    from coldpress.serving import DataPlane
 
-def answer(
-    route: Route, request: Request, trace: Trace, registry: Registry, models: Models, statistics: Statistics
-) -> Response:
+
+def answer(route: Route, request: Request, trace: Trace, plane: "DataPlane") -> Response:
     """The answer to an action of `routes` that is no inference.
 
     Raises:
         NotFound: an unknown model, alias or version.
         Unavailable: not ready.
     """
-    if not route.model:
-        found = _server(route, request, registry, models, statistics)
-    else:
-        at = time.perf_counter()
-        if route.action == "load":
-            models.forget(route.model)
-        manifest = models.manifest(route.model, route.alias, route.version, request.id)
-        trace.lap("resolve", at)
-        trace.fields |= {"model": manifest.model, "version": manifest.version}
-        found = _model(route, request, trace, manifest, models, statistics)
-    return Response(200, {"content-type": "application/json"}, json.dumps(found, ensure_ascii=False).encode())
+    found = (
+        _of_a_model(route, request, trace, plane) if route.model else _of_the_server(route, request, plane)
+    )
+    return Response(200, {"content-type": "application/json"}, to_json(found))
 
 
-def _server(
-    route: Route, request: Request, registry: Registry, models: Models, statistics: Statistics
-) -> Any:
+def _of_the_server(route: Route, request: Request, plane: "DataPlane") -> Any:
     match route.action:
         case "live":
             return {"live": True}
         case "server_ready":
-            models.check_library()
+            plane.opener.library()
             return {"ready": True}
         case "stats":
-            return _stats(statistics.report())
+            return _stats(plane.statistics.report())
         case "index":
-            return _index(request, registry, models)
+            return _index(request, plane.registry, plane.models)
         case "models":
-            return {"models": registry.models()}
+            return {"models": plane.registry.models()}
         case _:
             return metadata.server()
 
 
-def _model(
-    route: Route, request: Request, trace: Trace, manifest: Manifest, models: Models, statistics: Statistics
-) -> Any:
+def _of_a_model(route: Route, request: Request, trace: Trace, plane: "DataPlane") -> Any:
+    at = time.perf_counter()
+    if route.action == "load":
+        _refuse_overrides(request)
+        plane.resolver.forget(route.model)
+    manifest = plane.resolver.manifest(route.model, route.alias, route.version, request.id)
+    trace.lap("resolve", at)
+    trace.fields |= {"model": manifest.model, "version": manifest.version}
     match route.action:
         case "ready":
-            models.get(manifest, trace)
+            plane.models.get(manifest, "", trace)
             return metadata.ready(manifest)
         case "config":
             return configuration.model_configuration(manifest)
         case "stats":
-            return _stats(statistics.report(manifest.model, route.version) or statistics.empty(manifest))
+            rows = plane.statistics.report(manifest.model, route.version)
+            return _stats(rows or plane.statistics.empty(manifest))
         case "load":
-            _refuse_overrides(request)
-            models.get(manifest, trace)
+            plane.models.get(manifest, "", trace)
             return {}
         case "unload":
-            models.unload(manifest.model)
+            plane.models.unload(manifest.model)
             return {}
         case "status":
             from coldpress.protocols.tfserving import status
 
-            return status(manifest)
+            return status(manifest, _versions(route, plane))
         case "signature":
             from coldpress.protocols.tfserving import signature
 
             return signature(manifest)
         case _:
-            return metadata.model(manifest)
+            return metadata.model(manifest, _versions(route, plane))
+
+
+def _versions(route: Route, plane: "DataPlane") -> list[int]:
+    return [route.version] if route.version else plane.registry.versions(route.model)
 
 
 def _stats(rows: list[dict[str, Any]]) -> dict[str, Any]:
@@ -106,9 +105,11 @@ def _index(request: Request, registry: Registry, models: Models) -> list[dict[st
 
 def _refuse_overrides(request: Request) -> None:
     body = parse(request.body) if request.body.strip() else {}
-    parameters = body.get("parameters") if isinstance(body, dict) else None
+    if not isinstance(body, dict):
+        raise InvalidRequest("the body must be empty or {}")
+    parameters = body.get("parameters")
     if parameters:
         raise InvalidRequest(
-            f"load takes no parameters (got {', '.join(map(str, parameters)):.80}): "
+            f"load takes no parameters (got {parameters!r:.80}): "
             "a version is what was published; publish a new one"
         )

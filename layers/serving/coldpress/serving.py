@@ -2,13 +2,16 @@
 
 import os
 import time
+from math import inf
 from typing import Any
 
 from coldpress import access, errors, gateway, routes, settings
 from coldpress.gateway import Request, Response
 from coldpress.models import Models
+from coldpress.opening import Opener
 from coldpress.protocols.inference import codec
-from coldpress.registry import Registry
+from coldpress.registry import DEFAULT_ALIAS, Registry
+from coldpress.resolver import Resolver
 from coldpress.routes import Route
 from coldpress.settings import Settings
 from coldpress.statistics import Statistics
@@ -17,6 +20,11 @@ from coldpress.telemetry import Trace
 
 LEAST_COMPRESSED = 1024
 """Bytes; smaller answers are not worth compressing."""
+SPARE_SECONDS = 0.5
+"""Of the time that a request has, kept for its answer: encoded, compressed and sent."""
+
+ANSWER_SECONDS = 0.5
+"""Kept back from the function's time for writing the answer."""
 
 
 class DataPlane:
@@ -24,27 +32,57 @@ class DataPlane:
 
     def __init__(self, config: Settings) -> None:
         """Opens the store and begins to open ONNX Runtime. Raises `StoreUnusable`."""
-        self._settings = config
-        store = Store(config.store)
-        self._registry = Registry(store)
-        self._models = Models(self._registry, config)
-        self._access = access.Access(store, config.key_seconds)
-        self._statistics = Statistics()
+        self.settings = config
+        self.store = Store(config.store)
+        self.registry = Registry(self.store)
+        self.opener = Opener(self.store, config)
+        self.resolver = Resolver(self.registry, config.alias_seconds)
+        self.models = Models(self.opener, config)
+        self.access = access.Access(self.store, config.key_seconds)
+        self.statistics = Statistics()
 
     @classmethod
     def from_environment(cls) -> "DataPlane":
         """Settings from `COLDPRESS_*`, the memory from Lambda."""
         config = settings.from_environment()
         memory = config.memory_mb or int(os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "0"))
-        return cls(config._replace(memory_mb=memory))
+        plane = cls(config._replace(memory_mb=memory))
+        if config.preload:
+            plane.preload(config.preload.split(","))
+        if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start":
+            from coldpress import snapshot
 
-    def answer(self, event: dict[str, Any]) -> dict[str, Any]:
-        """Answers a gateway's event. Every error becomes a status and `{"error": …}`."""
+            snapshot.register(plane)
+        return plane
+
+    def preload(self, names: list[str]) -> None:
+        """Opens models (`name` or `name@alias`) before the first request asks.
+
+        One that cannot be opened is logged and left to its first request: Lambda would end the whole
+        environment over it.
+        """
+        for name in filter(None, map(str.strip, names)):
+            trace = Trace(counted=False)
+            model, _, alias = name.partition("@")
+            try:
+                manifest = self.resolver.manifest(model, alias or DEFAULT_ALIAS, 0, "")
+                self.models.get(manifest, alias or DEFAULT_ALIAS, trace)
+            except errors.ColdpressError as error:
+                trace.fields["error"] = str(error)
+            trace.fields |= {"preload": name}
+            trace.emit()
+
+    def answer(self, event: dict[str, Any], context: Any = None) -> dict[str, Any]:
+        """Answers a gateway's event. Every error becomes a status and `{"error": …}`.
+
+        `context` is Lambda's; what time it leaves is the deadline of the model's run.
+        """
         trace = Trace()
+        deadline = _deadline(context)
         trace.fields["request_id"] = gateway.id_of(event)
         try:
-            request = gateway.read(event, self._settings.base_path, self._settings.max_body_bytes)
-            reply = gateway.reply(self._respond(request, trace))
+            request = gateway.read(event, self.settings.base_path, self.settings.max_body_bytes)
+            reply = gateway.reply(self._respond(request, trace, deadline))
         except Exception as error:  # the last step of every request: an error is an answer too
             reply = gateway.reply(_failure(error, trace))
         reply["headers"]["server-timing"] = trace.server_timing()
@@ -53,50 +91,50 @@ class DataPlane:
         trace.emit()
         return gateway.address(reply, event)
 
-    def _respond(self, request: Request, trace: Trace) -> Response:
+    def _respond(self, request: Request, trace: Trace, deadline: float | None) -> Response:
         route = routes.match(request.method, request.path)
         if route.action not in routes.PUBLIC:
             if route.model:
-                self._models.expect(route.model, route.alias, route.version)
+                self.resolver.expect(route.model, route.alias, route.version)
             self._check_access(route, request, trace)
         if route.action in routes.INFERENCES:
-            return self._infer(route, request, trace)
+            return self._infer(route, request, trace, deadline)
         from coldpress import inspection
 
-        return inspection.answer(route, request, trace, self._registry, self._models, self._statistics)
+        return inspection.answer(route, request, trace, self)
 
     def _check_access(self, route: Route, request: Request, trace: Trace) -> None:
         at = time.perf_counter()
-        caller = self._access.caller(request.headers)
+        caller = self.access.caller(request.headers)
         if route.action in ("load", "unload"):
             access.require(caller, "admin")
         elif route.action in routes.INFERENCES or not caller.may("read"):
             access.require(caller, f"predict:{route.model}" if route.model else "read")
         trace.lap("access", at)
 
-    def _infer(self, route: Route, request: Request, trace: Trace) -> Response:
+    def _infer(self, route: Route, request: Request, trace: Trace, deadline: float | None) -> Response:
         at = time.perf_counter()
-        manifest = self._models.manifest(route.model, route.alias, route.version, request.id)
+        manifest = self.resolver.manifest(route.model, route.alias, route.version, request.id)
         trace.lap("resolve", at)
         trace.fields |= {"model": manifest.model, "version": manifest.version}
-        model = self._models.get(manifest, trace)
+        model = self.models.get(manifest, "" if route.version else route.alias, trace)
+        manifest = model.manifest
+        trace.fields |= {"model": manifest.model, "version": manifest.version}
         began = time.perf_counter()
         try:
             protocol = codec(route.protocol)
             if "content-encoding" in request.headers:
                 request = self._decompressed(request)
-            inference = protocol.decode(request, route, manifest, self._settings)
+            inference = protocol.decode(request, route, manifest, self.settings)
             at = trace.lap("decode", began)
-            outputs = model.session.run(inference.tensors, inference.outputs)
+            outputs = model.session.run(inference.tensors, inference.outputs, deadline=deadline)
             at = trace.lap("infer", at)
             response = protocol.encode(inference, manifest, outputs)
             trace.lap("encode", at)
         except Exception:
-            self._statistics.failed(
-                manifest.model, manifest.version, int((time.perf_counter() - began) * 1e9)
-            )
+            self.statistics.failed(manifest.model, manifest.version, int((time.perf_counter() - began) * 1e9))
             raise
-        self._statistics.succeeded(manifest.model, manifest.version, inference.tensors, trace.stages)
+        self.statistics.succeeded(manifest.model, manifest.version, inference.tensors, trace.stages)
         response.headers["x-model-version"] = f"{manifest.model}/{manifest.version}"
         return self._compressed(response, request)
 
@@ -104,7 +142,7 @@ class DataPlane:
         from coldpress.compression import decompress
 
         encoding = request.headers["content-encoding"]
-        return request._replace(body=decompress(request.body, encoding, self._settings.max_body_bytes))
+        return request._replace(body=decompress(request.body, encoding, self.settings.max_body_bytes))
 
     def _compressed(self, response: Response, request: Request) -> Response:
         accepted = request.headers.get("accept-encoding", "")
@@ -119,7 +157,19 @@ class DataPlane:
         return Response(response.status, headers, compress(response.body, encoding))
 
 
+def _deadline(context: Any) -> float | None:
+    """When a run must end for its answer to leave in time, in `time.monotonic` seconds."""
+    if context is None:
+        return None
+    left: float = context.get_remaining_time_in_millis() / 1000
+    return time.monotonic() + left - ANSWER_SECONDS
+
+
 def _failure(error: Exception, trace: Trace) -> Response:
+    if isinstance(error, MemoryError):
+        error = errors.TooLarge("the request or its answer needs more memory than there is; send fewer rows")
+    elif isinstance(error, RecursionError):
+        error = errors.InvalidRequest("the JSON is nested too deeply")
     trace.fields["error"] = str(error)
     if error.__cause__ is not None:
         trace.fields["cause"] = f"{error.__cause__}"[:1000]

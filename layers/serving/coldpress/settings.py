@@ -38,6 +38,8 @@ class Settings(NamedTuple):
     """Threads of one inference; 0: as many as the memory's share of vCPUs gives."""
     model_cache_bytes: int = 0
     """Loaded models are evicted, least recently used first, above this; 0: 60 % of the memory."""
+    preload: str = ""
+    """Models to open before the first request, by commas: `sentiment,digits@canary`."""
     alias_seconds: float = 5.0
     """How long a resolved alias is used before it is read again."""
     key_seconds: float = 60.0
@@ -48,8 +50,12 @@ class Settings(NamedTuple):
     """Deepest nesting of a JSON request."""
     max_elements: int = 16 * MIB
     """Most elements of one tensor."""
+    max_string_bytes: int = 10 * MIB
+    """Longest element of a BYTES tensor, in bytes."""
+    max_inputs: int = 256
+    """Most input tensors of one request."""
     max_rows: int = 4096
-    """Most rows of one request."""
+    """Most rows of one request, where the protocol has rows: plain bodies and TensorFlow Serving's."""
     max_model_bytes: int = 2048 * MIB
     """Largest model that ingest takes, in bytes."""
     upload_seconds: int = 900

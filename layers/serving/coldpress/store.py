@@ -70,6 +70,10 @@ class Store:
         self.folder = url.removeprefix("file://").rstrip("/") if url.startswith("file://") else None
         self._store = _open(self.url, self.folder)
 
+    def reconnect(self) -> None:
+        """Drops every open connection."""
+        self._store = _open(self.url, self.folder)
+
     # ------------------------------------------------------------------ reading
     def get(self, key: str) -> Blob:
         """The whole object. Raises `NotFound`."""

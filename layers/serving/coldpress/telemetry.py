@@ -21,9 +21,11 @@ class Trace:
 
     __slots__ = ("_started", "cold", "fields", "stages")
 
-    def __init__(self) -> None:
+    def __init__(self, *, counted: bool = True) -> None:
+        """`counted`: whether it is a request; the first one of an environment is its cold one."""
         global _cold  # one flag per execution environment is what "cold" means
-        self.cold, _cold = _cold, False
+        self.cold = _cold and counted
+        _cold = _cold and not counted
         self._started = time.perf_counter()
         self.stages: dict[str, float] = {}
         self.fields: dict[str, Any] = {}

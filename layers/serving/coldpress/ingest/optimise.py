@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from coldpress import cpu
 from coldpress.errors import ColdpressError
-from coldpress.models import IN_PLACE
+from coldpress.opening import IN_PLACE
 from coldpress.settings import MIB
 
 if TYPE_CHECKING:

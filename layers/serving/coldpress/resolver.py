@@ -1,0 +1,78 @@
+"""Which version answers a request: aliases, read at most every few seconds, and their routes by weight."""
+
+import time
+import zlib
+from typing import Any
+
+from coldpress.aside import Aside
+from coldpress.registry import Alias, Manifest, Registry
+
+
+class Resolver:
+    """Aliases as this execution environment last read them, and the manifests it has seen."""
+
+    def __init__(self, registry: Registry, seconds: float) -> None:
+        """`seconds`: how long an alias is used before it is read again."""
+        self._registry = registry
+        self._seconds = seconds
+        self._known: dict[tuple[str, str], tuple[float, Alias]] = {}
+        # Immutable once written, so never read again.
+        self._manifests: dict[tuple[str, int], Manifest] = {}
+        self._ahead: tuple[tuple[str, str | int], Aside[Any]] | None = None
+
+    def expect(self, model: str, alias: str, version: int) -> None:
+        """Begins to read what `manifest` will need, when it is not known yet.
+
+        A cold request so waits once for its API key and its alias, not for one after the other.
+        """
+        self._ahead = None
+        if version and (model, version) not in self._manifests:
+            self._ahead = (model, version), Aside(lambda: self._registry.manifest(model, version))
+        elif not version and (model, alias) not in self._known:
+            self._ahead = (model, alias), Aside(lambda: self._registry.alias(model, alias))
+
+    def manifest(self, model: str, alias: str, version: int, request_id: str) -> Manifest:
+        """The version named, else one that the alias routes to; the same request id takes the same route.
+
+        Raises:
+            NotFound: no such model, alias or version.
+        """
+        if version:
+            return self._version(model, version)
+        routes = self._alias(model, alias).routes
+        if len(routes) > 1:
+            point = zlib.crc32(request_id.encode()) / 2**32
+            for route in routes:
+                point -= route.weight
+                if point < 0:
+                    return route.manifest
+        return routes[-1].manifest
+
+    def forget(self, model: str = "") -> None:
+        """Makes the next request read the aliases of a model, or all of them, anew."""
+        self._known = {key: value for key, value in self._known.items() if model not in ("", key[0])}
+
+    def _version(self, model: str, version: int) -> Manifest:
+        known = self._manifests.get((model, version))
+        if known is None:
+            ahead = self._taken((model, version))
+            known = ahead.result() if ahead else self._registry.manifest(model, version)
+            self._manifests[model, version] = known
+        return known
+
+    def _alias(self, model: str, name: str) -> Alias:
+        now = time.monotonic()
+        read, known = self._known.get((model, name), (0.0, None))
+        if known is not None and now - read < self._seconds:
+            return known
+        if known is not None:
+            alias = self._registry.refresh(known)
+        else:
+            ahead = self._taken((model, name))
+            alias = ahead.result() if ahead else self._registry.alias(model, name)
+        self._known[model, name] = (now, alias)
+        return alias
+
+    def _taken(self, what: tuple[str, str | int]) -> Aside[Any] | None:
+        ahead, self._ahead = self._ahead, None
+        return ahead[1] if ahead is not None and ahead[0] == what else None
