@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime  # type: ignore[import-untyped]
+import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from coldpress.models import Models
-from coldpress.registry import Registry, TensorInfo
+from coldpress.opening import Opener
+from coldpress.registry import TensorInfo
 from coldpress.settings import Settings
 from coldpress.telemetry import Trace
 from coldpress.tensors import Tensor
@@ -88,8 +88,8 @@ def test_every_artefact_answers_byte_for_byte_as_plain_onnxruntime(world: Any) -
     options.log_severity_level = 3
     plain = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
     for artifact in manifest.artifacts:
-        models = Models(Registry(world.store), Settings(store=world.store.url))
-        session = models.get(manifest._replace(artifacts=(artifact,)), Trace()).session
+        opener = Opener(world.store, Settings(store=world.store.url))
+        session = opener.open(manifest._replace(artifacts=(artifact,)), Trace()).session
         for rows in (1, 2, 7):
             x = np.random.default_rng(rows).normal(size=(rows, 3, 16, 20)).astype(np.float32)
             (answer,) = session.run([Tensor("x", "FP32", x.shape, x.tobytes())])

@@ -1,6 +1,6 @@
 """Every reason to refuse a model before it is opened, and ONNX Runtime's own opinion of the limits."""
 
-import onnxruntime  # type: ignore[import-untyped]
+import onnxruntime
 import pytest
 from onnx import TensorProto, helper
 
