@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from ctypes import byref, c_void_p
 from math import inf
@@ -26,6 +27,10 @@ class Watch:
     """
 
     def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """Start anew: a forked child inherits no thread, but maybe a lock that the thread held."""
         self._runs: dict[object, tuple[float, Callable[[], object]]] = {}
         self._wakes_at = inf
         self._condition = threading.Condition()
@@ -36,8 +41,7 @@ class Watch:
         token = object()
         with self._condition:
             self._runs[token] = (deadline, expire)
-            # Dead, too, in a child process that was forked from one that had it.
-            if self._thread is None or not self._thread.is_alive():
+            if self._thread is None:
                 self._thread = threading.Thread(target=self._watch, name="coldpress-deadline", daemon=True)
                 self._thread.start()
             elif deadline < self._wakes_at:
@@ -63,6 +67,7 @@ class Watch:
 
 
 _watch = Watch()
+os.register_at_fork(after_in_child=_watch.forget)
 
 
 def run_until(api: Api, deadline: float, call: Callable[[c_void_p], object]) -> None:

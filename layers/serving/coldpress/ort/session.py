@@ -109,7 +109,8 @@ class Session:
     ) -> list[Tensor]:
         """Run the model: the outputs asked for (none named: all), in that order, as tensors.
 
-        An output that is no tensor is answered by several, or none: see `containers`. Numeric data is a
+        An output that is no tensor is answered by several, or none: see `containers`. It may be asked for by
+        the name of one of them, and is then answered whole. Numeric data is a
         read-only memoryview over ONNX Runtime's memory, which lives as long as a view of it does.
         `deadline` is in `time.monotonic` seconds; see `run_until` for how exactly it is kept.
 
@@ -141,12 +142,19 @@ class Session:
     def _chosen(self, outputs: Sequence[str] | None) -> Sequence[int]:
         if not outputs:
             return range(len(self.outputs))
-        for name in outputs:
-            if name not in self._out_index:
-                raise InvalidRequest(f"no output {name!r}; the model's outputs are {names_of(self.outputs)}")
         if len(set(outputs)) != len(outputs):
             raise InvalidRequest(f"an output is asked for twice in {list(outputs)}")
-        return [self._out_index[name] for name in outputs]
+        chosen = [self._index_of(name) for name in outputs]
+        return list(dict.fromkeys(chosen)) if len(chosen) > 1 else chosen
+
+    def _index_of(self, name: str) -> int:
+        index = self._out_index.get(name)
+        if index is None:
+            # One of the tensors that answer for an output that is none, such as the keys of a map.
+            index = self._out_index.get(name.rpartition(".")[0])
+            if index is None or self.outputs[index].kind in ("tensor", "optional"):
+                raise InvalidRequest(f"no output {name!r}; the model's outputs are {names_of(self.outputs)}")
+        return index
 
     def _run(
         self, native: _Native, inputs: list[int], chosen: Sequence[int], deadline: float | None

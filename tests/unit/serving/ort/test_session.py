@@ -311,9 +311,12 @@ def test_nothing_is_left_behind(library: Library, model: bytes, build: Any) -> N
         session.run([Tensor("x", "FP32", (1, 2, 1), data), FLAGS])
         with pytest.raises(InvalidRequest):
             session.run([Tensor("x", "FP32", (1, 2, 1), data)])
-    with Session.open(library, gather(build)) as session, pytest.raises(OrtInvalidInput):
-        session.run([Tensor("i", "INT64", (1,), bytearray(b"\x09" * 8))])
-    data.extend(b"resizable again")
+    data[:] = b"\x09" * 8
+    with Session.open(library, gather(build)) as session, pytest.raises(OrtInvalidInput) as caught:
+        session.run([Tensor("i", "INT64", (1,), data)])
+    data.extend(b"resizable again, even while the error and its traceback are held")
+    assert caught.value
+    del caught
     assert sys.getrefcount(data) == before
 
 
