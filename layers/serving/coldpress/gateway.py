@@ -101,10 +101,13 @@ def _body(event: dict[str, Any], limit: int) -> bytes:
 
 
 def address(answer: dict[str, Any], event: dict[str, Any]) -> dict[str, Any]:
-    """The answer with its headers where the event's sender looks for them.
+    """The answer with its headers where the event's sender looks for them, and without a body for HEAD.
 
     A load balancer with multi-value headers switched on sends no others and reads no others.
     """
+    method = event.get("httpMethod") or event.get("requestContext", {}).get("http", {}).get("method")
+    if method == "HEAD":
+        answer |= {"body": "", "isBase64Encoded": False}
     if event.get("multiValueHeaders") and not event.get("headers"):
         answer["multiValueHeaders"] = {name: [value] for name, value in answer["headers"].items()}
     return answer
@@ -119,9 +122,8 @@ def reply(response: Response) -> dict[str, Any]:
     answer: dict[str, Any] = {"statusCode": response.status, "headers": response.headers}
     is_text = response.headers.get("content-type", "").startswith(("application/json", "text/"))
     if is_text and "content-encoding" not in response.headers:
-        # The body travels inside JSON: each quote and backslash is one byte more.
-        size = len(response.body) + response.body.count(b'"') + response.body.count(b"\\")
         answer |= {"body": response.body.decode(), "isBase64Encoded": False}
+        size = _size_in_json(response.body)
     else:
         from binascii import b2a_base64
 
@@ -134,3 +136,14 @@ def reply(response: Response) -> dict[str, Any]:
             "ask for fewer rows or outputs at a time"
         )
     return answer
+
+
+def _size_in_json(body: bytes) -> int:
+    """How long a text body is inside the function's own answer, which is JSON in ASCII."""
+    if body.isascii():
+        # Each quote and backslash is one byte more.
+        return len(body) + body.count(b'"') + body.count(b"\\")
+    # Lambda's runtime for Python 3.11 escapes what is not ASCII: six bytes, or twelve beyond U+FFFF.
+    from json import dumps
+
+    return len(dumps(body.decode())) - 2

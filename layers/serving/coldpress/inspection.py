@@ -8,7 +8,7 @@ from coldpress.gateway import Request, Response
 from coldpress.models import Models
 from coldpress.protocols.oip import configuration, metadata
 from coldpress.protocols.values import parse, to_json
-from coldpress.registry import Registry
+from coldpress.registry import DEFAULT_ALIAS, Manifest, Registry
 from coldpress.routes import Route
 from coldpress.telemetry import Trace
 
@@ -72,17 +72,19 @@ def _of_a_model(route: Route, request: Request, trace: Trace, plane: "DataPlane"
         case "status":
             from coldpress.protocols.tfserving import status
 
-            return status(manifest, _versions(route, plane))
+            return status(manifest, _versions(route, manifest, plane.registry))
         case "signature":
             from coldpress.protocols.tfserving import signature
 
             return signature(manifest)
         case _:
-            return metadata.model(manifest, _versions(route, plane))
+            return metadata.model(manifest, _versions(route, manifest, plane.registry))
 
 
-def _versions(route: Route, plane: "DataPlane") -> list[int]:
-    return [route.version] if route.version else plane.registry.versions(route.model)
+def _versions(route: Route, manifest: Manifest, registry: Registry) -> list[int]:
+    """All versions, or the one that a number or label names."""
+    named = route.version or route.alias != DEFAULT_ALIAS
+    return [manifest.version] if named else registry.versions(manifest.model)
 
 
 def _stats(rows: list[dict[str, Any]]) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 import os
 import time
-from math import inf
 from typing import Any
 
 from coldpress import access, errors, gateway, routes, settings
@@ -20,9 +19,6 @@ from coldpress.telemetry import Trace
 
 LEAST_COMPRESSED = 1024
 """Bytes; smaller answers are not worth compressing."""
-SPARE_SECONDS = 0.5
-"""Of the time that a request has, kept for its answer: encoded, compressed and sent."""
-
 ANSWER_SECONDS = 0.5
 """Kept back from the function's time for writing the answer."""
 

@@ -12,6 +12,9 @@ from coldpress.tensors import Tensor
 
 STAGES = ("success", "fail", "queue", "compute_input", "compute_infer", "compute_output")
 
+MAX_BATCH_SIZES = 64
+"""Sizes told apart for each version. Where any length may come first, they would fill the memory."""
+
 _TIMES = {"compute_input": "decode", "compute_infer": "infer", "compute_output": "encode"}
 
 
@@ -29,10 +32,13 @@ class Statistics:
         row["inference_count"] += batch
         row["execution_count"] += 1
         times = {name: int(stages[stage] * 1e6) for name, stage in _TIMES.items()}
-        sized = row["batch"].setdefault(batch, {stage: [0, 0] for stage in times})
+        sizes = row["batch"]
+        if batch not in sizes and len(sizes) < MAX_BATCH_SIZES:
+            sizes[batch] = {stage: [0, 0] for stage in times}
         for stage, ns in times.items():
             _add(row["stages"][stage], ns)
-            _add(sized[stage], ns)
+            if batch in sizes:
+                _add(sizes[batch][stage], ns)
         # One environment answers one request at a time: nothing ever waits inside it.
         _add(row["stages"]["queue"], 0)
         _add(row["stages"]["success"], sum(times.values()))

@@ -320,10 +320,10 @@ def test_everything_else_travels_as_base64(headers: dict[str, str]) -> None:
 @pytest.mark.parametrize("unit", [b"1", b'"', b"\\", "ä".encode(), b'{"a": "b"},'])
 def test_an_answer_is_refused_before_lambda_would_refuse_it(unit: bytes) -> None:
     def answered(bytes_as_sent: int) -> int:
-        one = len(json.dumps(unit.decode(), ensure_ascii=False).encode()) - 2
+        one = len(json.dumps(unit.decode())) - 2
         body = unit * (bytes_as_sent // one)
         answer = gateway.reply(Response(200, {"content-type": "application/json"}, body))
-        return len(json.dumps(answer, ensure_ascii=False).encode())
+        return len(json.dumps(answer))  # in ASCII, as Lambda's runtime for Python 3.11 writes it
 
     assert answered(5_999_999) < 6_291_556
     with pytest.raises(TooLarge) as caught:

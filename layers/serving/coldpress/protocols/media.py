@@ -6,18 +6,21 @@ Nothing is decoded that the model can decode itself: an image reaches it as the 
 from typing import Any
 
 from coldpress.errors import InvalidRequest
+from coldpress.protocols.oip.binary import unpack
 from coldpress.protocols.plain import batched, only_input
 from coldpress.protocols.plain import tensors_of as rows_to_tensors
-from coldpress.protocols.values import pack
+from coldpress.protocols.values import check_lengths, numbers_of, pack
 from coldpress.registry import Manifest, TensorInfo
 from coldpress.settings import Settings
-from coldpress.tensors import DATATYPES, Tensor
+from coldpress.tensors import Tensor
 
 TYPES = (
     "application/json, text/plain, text/csv, application/x-npy, "
     "image/jpeg, image/png, application/octet-stream"
 )
-_RAW = ("image/", "audio/", "application/octet-stream")
+RAW = ("image/", "audio/", "application/octet-stream")
+MAX_NPY_HEADER = 10_000
+"""Bytes; NumPy's own limit. The header is Python source, whose parser is not made for more."""
 _MAGIC = b"\x93NUMPY"
 _NPY = {
     "|b1": "BOOL", "|i1": "INT8", "<i2": "INT16", "<i4": "INT32", "<i8": "INT64", "|u1": "UINT8",
@@ -32,17 +35,19 @@ def tensors_of(kind: str, body: bytes, manifest: Manifest, settings: Settings) -
     info = only_input(manifest)
     if kind == "application/x-npy":
         return [_npy(body, info, settings)]
-    if kind.startswith(_RAW):
-        return [_raw(kind, body, info)]
+    if kind.startswith(RAW):
+        return [_raw(kind, body, info, settings)]
     raise InvalidRequest(f"bodies of type {kind!r:.60} are not read here; send {TYPES}")
 
 
-def _raw(kind: str, body: bytes, info: TensorInfo) -> Tensor:
-    variable = [length for length in info.shape if length < 0]
-    if info.datatype == "BYTES" and all(length in (-1, 1) for length in info.shape):
+def _raw(kind: str, body: bytes, info: TensorInfo, settings: Settings) -> Tensor:
+    single = all(length in (-1, 1) for length in info.shape)
+    if info.datatype == "BYTES" and single:
+        check_lengths(info.name, [body], settings)
         return Tensor(info.name, "BYTES", (1,) * len(info.shape), [body])
-    if info.datatype == "UINT8" and len(variable) <= 1 and all(length in (-1, 1) for length in info.shape):
-        return Tensor(info.name, "UINT8", tuple(len(body) if n < 0 else n for n in info.shape), body)
+    if info.datatype == "UINT8" and single and info.shape.count(-1) == 1:
+        shape = [len(body) if length < 0 else 1 for length in info.shape]
+        return unpack(info.name, "UINT8", shape, memoryview(body), settings)
     raise InvalidRequest(
         f"the model takes {info.datatype} of shape {list(info.shape)}, not the bytes of {kind}: "
         "put the decoder into its graph, or send the numbers as JSON or application/x-npy"
@@ -55,7 +60,9 @@ def _csv(body: bytes, manifest: Manifest, settings: Settings) -> list[Tensor]:
     import io
 
     try:
-        lines = [line for line in csv.reader(io.StringIO(body.decode()), strict=True) if line]
+        # Spreadsheets put a byte-order mark in front.
+        text = io.StringIO(body.decode("utf-8-sig"), newline="")
+        lines = [line for line in csv.reader(text, strict=True) if line]
     except (UnicodeDecodeError, csv.Error) as error:
         raise InvalidRequest(f"the body is no CSV in UTF-8: {error}") from None
     names = {info.name: info for info in manifest.inputs}
@@ -71,7 +78,7 @@ def _csv(body: bytes, manifest: Manifest, settings: Settings) -> list[Tensor]:
     else:
         info = only_input(manifest)
         values = [[_cell(info, text, n) for text in row] for n, row in enumerate(lines, 1)]
-        scalar = len(info.shape) - batched(info) == 0
+        scalar = len(info.shape) == batched(info)
         cells = [row[0] if scalar and len(row) == 1 else row for row in values]
     return rows_to_tensors(cells, manifest, settings)
 
@@ -82,6 +89,8 @@ def _cell(info: TensorInfo, text: str, number: int) -> Any:
     try:
         if info.datatype == "BOOL":
             return {"true": True, "1": True, "false": False, "0": False}[text.strip().lower()]
+        if "_" in text:
+            raise ValueError  # noqa: TRY301 - Python's own digit groups, not CSV's
         return float(text) if info.datatype.startswith(("FP", "BF")) else int(text)
     except (ValueError, KeyError):
         raise InvalidRequest(
@@ -91,34 +100,38 @@ def _cell(info: TensorInfo, text: str, number: int) -> Any:
 
 def _npy(body: bytes, info: TensorInfo, settings: Settings) -> Tensor:
     """NumPy's own format, https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html."""
-    import ast
-
     if body[:6] != _MAGIC or len(body) < 12:
         raise InvalidRequest("the body is no .npy file")
-    wide = body[6] > 1
-    start = 12 if wide else 10
-    length = int.from_bytes(body[8:start], "little")
+    start = 12 if body[6] > 1 else 10
+    end = start + int.from_bytes(body[8:start], "little")
+    if end - start > MAX_NPY_HEADER:
+        raise InvalidRequest(f"the .npy header has {end - start} bytes, the limit is {MAX_NPY_HEADER}")
+    datatype, shape = _npy_header(body[start:end])
+    tensor = unpack(info.name, datatype, shape, memoryview(body)[end:], settings)
+    return tensor if tensor.datatype == info.datatype else _converted(tensor, info, settings)
+
+
+def _npy_header(text: bytes) -> tuple[str, list[int]]:
+    import ast
+
     try:
-        header = ast.literal_eval(body[start : start + length].decode("latin-1").strip())
-        descr, fortran, shape = header["descr"], header["fortran_order"], [int(n) for n in header["shape"]]
+        header = ast.literal_eval(text.decode("latin-1").strip())
+        descr, fortran, shape = header["descr"], header["fortran_order"], list(header["shape"])
     except (ValueError, SyntaxError, KeyError, TypeError, RecursionError, MemoryError) as error:
         raise InvalidRequest(f"the .npy header cannot be read: {error}") from None
-    if descr not in _NPY or (fortran and len(shape) > 1):
+    if not all(type(n) is int and n >= 0 for n in shape):
+        raise InvalidRequest(f"the .npy header has the shape {shape!r:.80}; it must be whole numbers from 0")
+    if not isinstance(descr, str) or descr not in _NPY or (fortran and len(shape) > 1):
         raise InvalidRequest(
             f"a .npy of {descr!r:.40} is not read here; send C order and one of {', '.join(_NPY)}"
         )
-    from coldpress.protocols.oip.binary import unpack
-
-    tensor = unpack(info.name, _NPY[descr], shape, memoryview(body)[start + length :], settings.max_elements)
-    return tensor if tensor.datatype == info.datatype else _converted(tensor, info, settings)
+    return _NPY[descr], shape
 
 
 def _converted(tensor: Tensor, info: TensorInfo, settings: Settings) -> Tensor:
     """NumPy's default float64 and int64, as the model's datatype; every other difference is an error."""
     both_float = tensor.datatype.startswith("FP") and info.datatype.startswith("FP")
     both_whole = "INT" in tensor.datatype and "INT" in info.datatype
-    if not (both_float or both_whole) or not DATATYPES[tensor.datatype].typecode:
+    if not (both_float or both_whole):
         raise InvalidRequest(f"input {info.name!r} takes {info.datatype}, the .npy holds {tensor.datatype}")
-    from coldpress.protocols.values import json_values
-
-    return pack(info.name, info.datatype, list(tensor.shape), json_values(tensor), settings.max_elements)
+    return pack(info.name, info.datatype, list(tensor.shape), numbers_of(tensor), settings)

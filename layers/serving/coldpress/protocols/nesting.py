@@ -1,7 +1,7 @@
 """Nested JSON lists <-> a shape and flat, row-major values."""
 
-import math
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 from coldpress.errors import InvalidRequest
@@ -10,6 +10,9 @@ from coldpress.errors import InvalidRequest
 def rectangle(value: Any, name: str, max_depth: int) -> tuple[list[int], list[Any]]:
     """The shape and the flat values of nested lists; a bare value has the shape [].
 
+    Where the first value of the innermost level is no list, none of them should be: whoever knows the
+    datatype finds out in its own pass over the values.
+
     Raises:
         InvalidRequest: lists of different lengths or lists beside values on one level, or deeper
             than `max_depth`.
@@ -17,7 +20,7 @@ def rectangle(value: Any, name: str, max_depth: int) -> tuple[list[int], list[An
     shape: list[int] = []
     level = [value]
     while level and isinstance(level[0], list):
-        if not all(isinstance(item, list) for item in level):
+        if set(map(type, level)) != {list}:
             raise InvalidRequest(f"input {name!r} mixes lists and values on one level")
         lengths = set(map(len, level))
         if len(lengths) > 1:
@@ -27,17 +30,34 @@ def rectangle(value: Any, name: str, max_depth: int) -> tuple[list[int], list[An
         shape.append(lengths.pop())
         if len(shape) > max_depth:
             raise InvalidRequest(f"input {name!r} is nested deeper than {max_depth} levels")
-        level = [item for inner in level for item in inner]
-    if any(isinstance(item, list) for item in level):
-        raise InvalidRequest(f"input {name!r} mixes lists and values on one level")
+        level = level[0] if len(level) == 1 else list(chain.from_iterable(level))
     return shape, level
+
+
+def flat_of(data: Any, shape: list[int], name: str, max_depth: int) -> list[Any]:
+    """The values of data that may be flat, or nested as `shape` says (dimensions of one aside).
+
+    Raises:
+        InvalidRequest: nested in another way: its values are then not in the order that `shape` promises.
+    """
+    nested, values = rectangle(data, name, max_depth)
+    if len(nested) > 1 and values and [n for n in nested if n != 1] != [n for n in shape if n != 1]:
+        raise InvalidRequest(f"input {name!r}: data is nested as {nested}, but shape is {shape!r:.80}")
+    return values
 
 
 def nest(values: list[Any], shape: Sequence[int]) -> Any:
     """Flat values as nested lists of `shape`; the shape [] gives the bare value."""
     if not shape:
         return values[0]
-    if len(shape) == 1:
-        return values
-    step = math.prod(shape[1:])
-    return [nest(values[i * step : (i + 1) * step], shape[1:]) for i in range(shape[0])]
+    # From the inside out: one pass of slices for each level.
+    for length in reversed(shape[1:]):
+        if length == 0:
+            return _empty(shape)
+        values = [values[at : at + length] for at in range(0, len(values), length)]
+    return values
+
+
+def _empty(shape: Sequence[int]) -> list[Any]:
+    """Nested lists that hold no value, for a shape with a zero behind its first dimension."""
+    return [_empty(shape[1:]) for _ in range(shape[0])] if len(shape) > 1 else []

@@ -5,18 +5,17 @@ text/plain is one row of text. JSON is one row or a list of rows; a row is an ob
 nested tells a row from a list of rows. CSV, .npy and images are in `media`.
 """
 
-import json
 from typing import Any
 
 from coldpress.errors import InvalidRequest, TooLarge, Unprocessable
 from coldpress.gateway import Request, Response
 from coldpress.protocols.inference import Inference
-from coldpress.protocols.nesting import nest, rectangle
-from coldpress.protocols.values import json_values, pack, parse
+from coldpress.protocols.nesting import rectangle
+from coldpress.protocols.values import nested_values, pack, parse, refuse_unanswerable, to_json
 from coldpress.registry import Manifest, TensorInfo
 from coldpress.routes import Route
 from coldpress.settings import Settings
-from coldpress.tensors import Tensor
+from coldpress.tensors import Tensor, element_count
 
 # curl -d sends the last one when no -H is given.
 _JSON = frozenset({"application/json", "", "application/x-www-form-urlencoded"})
@@ -24,24 +23,46 @@ _JSON = frozenset({"application/json", "", "application/x-www-form-urlencoded"})
 
 def decode(request: Request, _route: Route, manifest: Manifest, settings: Settings) -> Inference:
     """The tensors in a plain body. Raises `InvalidRequest`, `TooLarge`."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    given = request.headers.get("content-type", "").lower()
+    kind = given.partition(";")[0].strip()
+    raw = False
     if kind in _JSON:
         value = parse(request.body)
-        return Inference(
-            tensors_of(value if _is_batch(value, manifest) else [value], manifest, settings), None
-        )
-    if kind == "text/plain":
-        return Inference(tensors_of([_text(request.body)], manifest, settings), None)
-    from coldpress.protocols import media
+        tensors = tensors_of(value if _is_batch(value, manifest) else [value], manifest, settings)
+    elif kind == "text/plain":
+        tensors = tensors_of([_text(request.body, given)], manifest, settings)
+    else:
+        from coldpress.protocols import media
 
-    return Inference(media.tensors_of(kind, request.body, manifest, settings), None)
+        tensors = media.tensors_of(kind, request.body, manifest, settings)
+        raw = kind.startswith(media.RAW)
+    return Inference(tensors, None, _row_count(tensors, manifest, settings, raw))
 
 
-def _text(body: bytes) -> str:
+def _text(body: bytes, content_type: str) -> str:
+    charset = content_type.partition("charset=")[2].partition(";")[0].strip(' "')
+    if charset not in ("", "utf-8", "utf8", "us-ascii"):
+        raise InvalidRequest(f"text in {charset!r:.40} is not read here; send UTF-8")
     try:
         return body.decode()
     except UnicodeDecodeError as error:
         raise InvalidRequest(f"the text is not UTF-8: {error}") from None
+
+
+def _row_count(tensors: list[Tensor], manifest: Manifest, settings: Settings, raw: bool) -> int | None:
+    """How many rows the body has; None when the model takes no batch, so that there is but one answer."""
+    for tensor, info in zip(tensors, manifest.inputs, strict=True):
+        # The bytes of a file are one thing, not a row each.
+        bytes_of_a_file = raw and info.datatype == "UINT8" and info.shape[:1] == (-1,)
+        if batched(info) and tensor.shape and not bytes_of_a_file:
+            _check_rows(tensor.shape[0], settings)
+            return tensor.shape[0]
+    return None
+
+
+def _check_rows(rows: int, settings: Settings) -> None:
+    if rows > settings.max_rows:
+        raise TooLarge(f"the body has {rows} rows, the limit is {settings.max_rows}; send fewer at a time")
 
 
 def _is_batch(value: Any, manifest: Manifest) -> bool:
@@ -77,10 +98,7 @@ def tensors_of(rows: list[Any], manifest: Manifest, settings: Settings) -> list[
     """Rows of JSON values as the model's inputs. Raises `InvalidRequest`, `TooLarge`."""
     if not rows:
         raise InvalidRequest("there is no row in the body; send at least one")
-    if len(rows) > settings.max_rows:
-        raise TooLarge(
-            f"the body has {len(rows)} rows, the limit is {settings.max_rows}; send fewer at a time"
-        )
+    _check_rows(len(rows), settings)
     return [_column(info, rows, manifest, settings) for info in manifest.inputs]
 
 
@@ -93,7 +111,7 @@ def _column(info: TensorInfo, rows: list[Any], manifest: Manifest, settings: Set
                 f"{manifest.model} takes one row at a time: {info.name!r} has no batch dimension"
             )
         shape = shape[1:]
-    return pack(info.name, info.datatype, shape, values, settings.max_elements)
+    return pack(info.name, info.datatype, shape, values, settings)
 
 
 def _value(row: Any, info: TensorInfo, manifest: Manifest, number: int) -> Any:
@@ -111,43 +129,40 @@ def _value(row: Any, info: TensorInfo, manifest: Manifest, number: int) -> Any:
     return row[info.name]
 
 
-def encode(_inference: Inference, manifest: Manifest, tensors: list[Tensor]) -> Response:
+def encode(inference: Inference, manifest: Manifest, tensors: list[Tensor]) -> Response:
     """One prediction a row: each output under its name, and with labels the best label and its score.
 
     Raises:
+        TooLarge: more values than an answer can hold.
         Unprocessable: NaN or infinity, which JSON has no word for.
     """
-    rows = max((tensor.shape[0] for tensor in tensors if tensor.shape), default=1)
-    columns = {tensor.name: _rows(tensor, rows) for tensor in tensors}
-    predictions = [{name: column[i] for name, column in columns.items()} for i in range(rows)]
-    _add_labels(predictions, manifest, tensors)
+    rows: int | None = inference.form
+    predictions: list[dict[str, Any]] = [{} for _ in range(1 if rows is None else rows)]
+    for tensor in tensors:
+        own = rows is not None and tensor.shape[:1] == (rows,)
+        column = nested_values(tensor)
+        if not own:
+            # An output without a row for each input row belongs to all of them.
+            refuse_unanswerable(tensor.name, element_count(tensor.shape) * len(predictions))
+            column = [column] * len(predictions)
+        row_shape = tensor.shape[1:] if own else tensor.shape
+        scored = tensor.datatype[:2] == "FP" and row_shape == (len(manifest.labels),)
+        for prediction, value in zip(predictions, column, strict=True):
+            prediction[tensor.name] = _labelled(prediction, value, manifest.labels) if scored else value
     try:
-        text = json.dumps({"predictions": predictions}, ensure_ascii=False, allow_nan=False)
+        body = to_json({"predictions": predictions}, allow_nan=False)
     except ValueError:
         raise Unprocessable(
             "the answer holds NaN or infinity, which JSON cannot say; "
             f"ask POST /v2/models/{manifest.model}/infer for binary output"
         ) from None
-    return Response(200, {"content-type": "application/json"}, text.encode())
+    return Response(200, {"content-type": "application/json"}, body)
 
 
-def _rows(tensor: Tensor, rows: int) -> list[Any]:
-    values = nest(json_values(tensor), tensor.shape)
-    # An output without a row for each input row belongs to all of them.
-    return values if tensor.shape and tensor.shape[0] == rows else [values] * rows
-
-
-def _add_labels(predictions: list[dict[str, Any]], manifest: Manifest, tensors: list[Tensor]) -> None:
-    """With labels known, an output of one score a class becomes `{label: score}`."""
-    for tensor in tensors:
-        scores = (
-            len(tensor.shape) == 2 and tensor.shape[1] == len(manifest.labels) and tensor.datatype[:2] == "FP"
-        )
-        if not manifest.labels or not scores:
-            continue
-        for prediction in predictions:
-            row = prediction[tensor.name]
-            best = max(range(len(row)), key=row.__getitem__)
-            prediction[tensor.name] = dict(zip(manifest.labels, row, strict=True))
-            prediction.setdefault("label", manifest.labels[best])
-            prediction.setdefault("score", row[best])
+def _labelled(prediction: dict[str, Any], scores: list[float], labels: tuple[str, ...]) -> Any:
+    """`{label: score}`; the first such output gives the prediction its label and score."""
+    best = max(range(len(scores)), key=scores.__getitem__)
+    prediction.setdefault("label", labels[best])
+    prediction.setdefault("score", scores[best])
+    # A label that is used twice would hide one of its scores.
+    return dict(zip(labels, scores, strict=True)) if len(set(labels)) == len(labels) else scores

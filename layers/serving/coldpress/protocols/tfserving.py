@@ -5,14 +5,14 @@ Values may be `{"b64": …}` for bytes at any depth; outputs named `*_bytes` com
 https://github.com/tensorflow/serving/blob/master/tensorflow_serving/g3doc/api_rest.md
 """
 
-import json
+import struct
 from typing import Any
 
-from coldpress.errors import InvalidRequest
+from coldpress.errors import InvalidRequest, TooLarge
 from coldpress.gateway import Request, Response
 from coldpress.protocols.inference import Inference
 from coldpress.protocols.nesting import nest, rectangle
-from coldpress.protocols.values import json_values, pack, parse
+from coldpress.protocols.values import json_values, nested_values, pack, parse, to_json
 from coldpress.registry import Manifest, TensorInfo
 from coldpress.routes import Route
 from coldpress.settings import Settings
@@ -27,9 +27,8 @@ _DTYPES = {
     "FP32": "DT_FLOAT",
     "FP64": "DT_DOUBLE",
 }
-# The largest whole number up to which every one is exact, by the bits of the significand.
-_EXACT = {"FP16": 2**11, "BF16": 2**8, "FP32": 2**24, "FP64": 2**53}
-_LARGEST = {"FP16": 65504.0, "FP32": 3.4028234663852886e38}
+# Whole numbers up to here are all exact; `struct` says which of the larger ones are, by its letter.
+_EXACT = {"FP16": (2**11, "<e"), "FP32": (2**24, "<f"), "FP64": (2**53, "<d")}
 
 
 def decode(request: Request, route: Route, manifest: Manifest, settings: Settings) -> Inference:
@@ -41,47 +40,50 @@ def decode(request: Request, route: Route, manifest: Manifest, settings: Setting
     if asked not in ("", SIGNATURE):
         raise InvalidRequest(f"there is no signature {asked!r:.60}; the only one is {SIGNATURE!r}")
     if route.action == "predict":
-        columns, form = _predict(body, manifest)
+        columns, form = _predict(body, manifest, settings)
     else:
-        columns, form = _examples(body, manifest), route.action
+        columns, form = _examples(body, manifest, settings), route.action
     return Inference([_tensor(info, columns[info.name], settings) for info in manifest.inputs], None, form)
 
 
-def _predict(request: dict[str, Any], manifest: Manifest) -> tuple[dict[str, Any], str]:
+def _predict(request: dict[str, Any], manifest: Manifest, settings: Settings) -> tuple[dict[str, Any], str]:
     given = [key for key in ("instances", "inputs") if key in request]
     if len(given) != 1:
         raise InvalidRequest(
             f'give either "instances" (rows) or "inputs" (columns); got {given or "neither"}'
         )
-    names = {info.name for info in manifest.inputs}
     if given == ["inputs"]:
         value = request["inputs"]
         if _is_object(value):
-            return _known(value, names, manifest, "inputs"), "column"
+            return _known(value, {info.name for info in manifest.inputs}, manifest, "inputs"), "column"
         return {_only(manifest): value}, "column"
-    return _rows(request["instances"], names, manifest, "instances"), "row"
+    return _rows(request["instances"], manifest, settings, "instances"), "row"
 
 
-def _rows(rows: Any, names: set[str], manifest: Manifest, what: str) -> dict[str, Any]:
+def _rows(rows: Any, manifest: Manifest, settings: Settings, what: str) -> dict[str, Any]:
     if not isinstance(rows, list) or not rows:
         raise InvalidRequest(f'"{what}" must be a list of at least one row')
+    if len(rows) > settings.max_rows:
+        raise TooLarge(
+            f'"{what}" has {len(rows)} rows, the limit is {settings.max_rows}; send fewer at a time'
+        )
     objects = [_is_object(row) for row in rows]
     if not any(objects):
         return {_only(manifest): rows}
     if not all(objects):
         raise InvalidRequest(f'"{what}" mixes objects and bare values')
+    names = {info.name for info in manifest.inputs}
     checked = [_known(row, names, manifest, f"{what}[{number}]") for number, row in enumerate(rows)]
     return {name: [row[name] for row in checked] for name in names}
 
 
-def _examples(request: dict[str, Any], manifest: Manifest) -> dict[str, Any]:
+def _examples(request: dict[str, Any], manifest: Manifest, settings: Settings) -> dict[str, Any]:
     context, examples = request.get("context", {}), request.get("examples")
     if not isinstance(context, dict):
         raise InvalidRequest('"context" must be an object of features that all examples share')
     if not isinstance(examples, list) or not all(isinstance(example, dict) for example in examples):
         raise InvalidRequest('"examples" must be a list of objects {feature: value}')
-    names = {info.name for info in manifest.inputs}
-    return _rows([context | example for example in examples], names, manifest, "examples")
+    return _rows([context | example for example in examples], manifest, settings, "examples")
 
 
 def _is_object(value: Any) -> bool:
@@ -110,9 +112,10 @@ def _tensor(info: TensorInfo, value: Any, settings: Settings) -> Tensor:
     shape, values = rectangle(value, info.name, settings.max_json_depth)
     if info.datatype == "BYTES":
         values = [_bytes(item, info.name) for item in values]
-    elif info.datatype in _EXACT:
+    tensor = pack(info.name, info.datatype, shape, values, settings)
+    if info.datatype in _EXACT:
         _refuse_lossy(values, info)
-    return pack(info.name, info.datatype, shape, values, settings.max_elements)
+    return tensor
 
 
 def _bytes(item: Any, name: str) -> Any:
@@ -127,12 +130,11 @@ def _bytes(item: Any, name: str) -> Any:
 
 
 def _refuse_lossy(values: list[Any], info: TensorInfo) -> None:
-    exact, largest = _EXACT[info.datatype], _LARGEST.get(info.datatype)
-    for value in values:
-        if type(value) is int and abs(value) > exact and value != int(float(value)):
-            raise InvalidRequest(f"input {info.name!r}: {value} loses precision as {info.datatype}")
-        if largest and type(value) is float and largest < abs(value) < float("inf"):
-            raise InvalidRequest(f"input {info.name!r}: {value} does not fit {info.datatype}")
+    """TensorFlow Serving refuses whole numbers that a float cannot hold; fractions are rounded, as always."""
+    exact, letter = _EXACT[info.datatype]
+    for value in [n for n in values if type(n) is int and not -exact <= n <= exact]:
+        if struct.unpack(letter, struct.pack(letter, value))[0] != value:
+            raise InvalidRequest(f"input {info.name!r}: {value!r:.60} loses precision as {info.datatype}")
 
 
 # ------------------------------------------------------------------------------ answers
@@ -143,9 +145,7 @@ def encode(inference: Inference, manifest: Manifest, tensors: list[Tensor]) -> R
         InvalidRequest: the outputs do not fit the form.
     """
     answer = _answer(inference.form, manifest, tensors)
-    return Response(
-        200, {"content-type": "application/json"}, json.dumps(answer, ensure_ascii=False).encode()
-    )
+    return Response(200, {"content-type": "application/json"}, to_json(answer))
 
 
 def _answer(form: str, manifest: Manifest, outputs: list[Tensor]) -> dict[str, Any]:
@@ -170,10 +170,9 @@ def _json(tensor: Tensor) -> Any:
     if tensor.name.endswith("_bytes") and isinstance(tensor.data, list):
         from binascii import b2a_base64
 
-        values: list[Any] = [{"b64": b2a_base64(item, newline=False).decode()} for item in tensor.data]
-    else:
-        values = json_values(tensor)
-    return nest(values, tensor.shape)
+        encoded = [{"b64": b2a_base64(item, newline=False).decode()} for item in tensor.data]
+        return nest(encoded, tensor.shape)
+    return nested_values(tensor)
 
 
 def _classes(manifest: Manifest, outputs: list[Tensor]) -> list[list[list[Any]]]:
@@ -194,14 +193,17 @@ def _regressions(outputs: list[Tensor]) -> list[Any]:
     raise InvalidRequest("the model cannot regress: it has no float output of one value a row")
 
 
-def status(manifest: Manifest) -> dict[str, Any]:
+def status(manifest: Manifest, versions: list[int]) -> dict[str, Any]:
     """`GET /v1/models/{m}`: TensorFlow Serving's list and KServe's two fields in one object."""
-    version = {
-        "version": str(manifest.version),
-        "state": "AVAILABLE",
-        "status": {"error_code": "OK", "error_message": ""},
-    }
-    return {"model_version_status": [version], "name": manifest.model, "ready": True}
+    rows = [
+        {
+            "version": str(version),
+            "state": "AVAILABLE",
+            "status": {"error_code": "OK", "error_message": ""},
+        }
+        for version in versions
+    ]
+    return {"model_version_status": rows, "name": manifest.model, "ready": True}
 
 
 def signature(manifest: Manifest) -> dict[str, Any]:

@@ -6,11 +6,24 @@ from array import array
 from typing import Any
 
 from coldpress.errors import InvalidRequest, TooLarge, Unprocessable
-from coldpress.tensors import DATATYPES, Tensor
+from coldpress.gateway import MAX_ANSWER_BYTES
+from coldpress.protocols.nesting import nest
+from coldpress.settings import Settings
+from coldpress.tensors import DATATYPES, Datatype, Tensor, element_count
+
+MAX_JSON_VALUES = MAX_ANSWER_BYTES // 2
+"""A value and its comma are two bytes: more values can never be answered as JSON, and need not be tried."""
 
 _NUMBERS = frozenset({int, float})
+_WHOLE = frozenset({int})
 # Bytes never come from JSON itself but from a protocol's own form of them, such as {"b64": …}.
 _TEXT = frozenset({str, bytes})
+
+# Made once: json.dumps makes one for each call. No white space, for the sake of the answer's limit.
+_encode = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":")).encode
+_encode_strictly = json.JSONEncoder(
+    ensure_ascii=False, check_circular=False, allow_nan=False, separators=(",", ":")
+).encode
 
 
 def parse(body: bytes) -> Any:
@@ -23,77 +36,101 @@ def parse(body: bytes) -> Any:
         raise InvalidRequest(f"the body is no JSON: {error}") from None
 
 
-def flat_of(data: Any, name: str, max_depth: int) -> list[Any]:
-    """Row-major values of flat or nested lists; a bare value is a list of one.
-
-    Raises:
-        InvalidRequest: nested deeper than `max_depth`, or lists and values side by side.
-    """
-    if not isinstance(data, list):
-        return [data]
-    values: list[Any] = data
-    for _ in range(max_depth):
-        if not values or not any(isinstance(item, list) for item in values):
-            return values
-        if not all(isinstance(item, list) for item in values):
-            raise InvalidRequest(f"input {name!r}: data mixes lists and values on one level")
-        values = [value for item in values for value in item]
-    raise InvalidRequest(f"input {name!r}: data is nested deeper than {max_depth} levels")
+def to_json(value: Any, *, allow_nan: bool = True) -> bytes:
+    """JSON in UTF-8; NaN and infinity as bare tokens. Raises `ValueError` for those unless `allow_nan`."""
+    text = (_encode if allow_nan else _encode_strictly)(value)
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        # Half a surrogate pair, in a request's id for one, is echoed as it came: escaped.
+        return json.dumps(value).encode()
 
 
-def pack(name: str, datatype: str, shape: list[int], values: list[Any], max_elements: int) -> Tensor:
-    """A tensor of JSON values.
-
-    Raises:
-        InvalidRequest: an unknown datatype, values of another kind or out of range, or not as many
-            as the shape needs.
-        TooLarge: more than `max_elements`.
-    """
+def datatype_of(name: str, datatype: str) -> Datatype:
+    """The table's row. Raises `InvalidRequest` for a datatype that is none."""
     known = DATATYPES.get(datatype)
     if known is None:
         raise InvalidRequest(
             f"input {name!r}: {datatype!r:.40} is no datatype; the datatypes are {', '.join(DATATYPES)}"
         )
+    return known
+
+
+def count_of(name: str, shape: list[int], settings: Settings) -> int:
+    """How many elements a shape has. Raises `TooLarge`."""
     count = 1
     for length in shape:
         count *= length
-        if count > max_elements:
-            raise TooLarge(f"input {name!r}: shape {shape} has more than {max_elements} elements")
+        # Inside the loop: the product of a hostile shape may have millions of digits.
+        if count > settings.max_elements:
+            raise TooLarge(
+                f"input {name!r}: shape {shape!r:.80} has more than {settings.max_elements} elements, "
+                "which is the limit; send fewer at a time"
+            )
+    return count
+
+
+def pack(name: str, datatype: str, shape: list[int], values: list[Any], settings: Settings) -> Tensor:
+    """A tensor of JSON values.
+
+    Raises:
+        InvalidRequest: an unknown datatype, values of another kind or out of range, or not as many
+            as the shape needs.
+        TooLarge: too many elements, or a string that is too long.
+    """
+    known = datatype_of(name, datatype)
+    count = count_of(name, shape, settings)
     if len(values) != count:
-        raise InvalidRequest(f"input {name!r}: shape {shape} needs {count} values, data has {len(values)}")
-    return Tensor(name, datatype, tuple(shape), _data(name, datatype, known.typecode, values))
+        raise InvalidRequest(
+            f"input {name!r}: shape {shape!r:.80} needs {count} values, data has {len(values)}"
+        )
+    if known.name == "BYTES":
+        return Tensor(name, datatype, shape, _strings(name, values, settings))
+    return Tensor(name, datatype, shape, _numbers(name, known, values))
 
 
-def _data(name: str, datatype: str, typecode: str, values: list[Any]) -> Any:
-    kinds = set(map(type, values))
-    if datatype == "BYTES":
-        _refuse_others(name, "BYTES takes text", values, kinds, _TEXT)
-        return [value if isinstance(value, bytes) else _utf8(name, value) for value in values]
+def _numbers(name: str, known: Datatype, values: list[Any]) -> "array[Any] | bytes":
+    datatype = known.name
     if datatype == "BOOL":
-        _refuse_others(name, "BOOL takes true or false", values, kinds, frozenset({bool}))
+        _refuse_others(name, "BOOL takes true or false", values, frozenset({bool}))
         return bytes(values)
     if datatype == "BF16":
         raise InvalidRequest(f"input {name!r}: BF16 has no JSON form; send it as binary tensor data")
     floating = datatype.startswith("FP")
     takes = f"{datatype} takes {'numbers' if floating else 'whole numbers'}"
-    _refuse_others(name, takes, values, kinds, _NUMBERS if floating else frozenset({int}))
+    _refuse_others(name, takes, values, _NUMBERS if floating else _WHOLE)
     try:
-        return array(typecode, values) if typecode else struct.pack(f"<{len(values)}e", *values)
+        if floating and known.size < 8:
+            # `array` would make infinity of what is too large for FP32; `struct` says so, and knows FP16.
+            return struct.pack(f"<{len(values)}{'f' if known.size == 4 else 'e'}", *values)
+        return array(known.typecode, values)
     except (OverflowError, struct.error) as error:
         raise InvalidRequest(f"input {name!r}: a value does not fit {datatype}: {error}") from None
 
 
-def _utf8(name: str, value: str) -> bytes:
+def _strings(name: str, values: list[Any], settings: Settings) -> list[bytes]:
+    _refuse_others(name, "BYTES takes text", values, _TEXT)
     try:
-        return value.encode()
-    except UnicodeEncodeError:
+        elements = [value if isinstance(value, bytes) else value.encode() for value in values]
+    except UnicodeEncodeError as error:
         raise InvalidRequest(
-            f"input {name!r}: {value!r:.60} holds half a surrogate pair, which is no text"
+            f"input {name!r}: {error.object!r:.60} holds half a surrogate pair, which is no text"
         ) from None
+    check_lengths(name, elements, settings)
+    return elements
 
 
-def _refuse_others(name: str, takes: str, values: list[Any], kinds: set[type], good: frozenset[type]) -> None:
-    if not kinds <= good:
+def check_lengths(name: str, elements: list[bytes], settings: Settings) -> None:
+    """Raises `TooLarge` when a string is over the limit."""
+    longest = max(map(len, elements), default=0)
+    if longest > settings.max_string_bytes:
+        raise TooLarge(
+            f"input {name!r} has a string of {longest} bytes, the limit is {settings.max_string_bytes}"
+        )
+
+
+def _refuse_others(name: str, takes: str, values: list[Any], good: frozenset[type]) -> None:
+    if not good.issuperset(map(type, values)):
         wrong = next(value for value in values if type(value) not in good)
         raise InvalidRequest(f"input {name!r}: {takes}, data has {wrong!r:.60}")
 
@@ -102,24 +139,46 @@ def json_values(tensor: Tensor) -> list[Any]:
     """A tensor's values, flat and row-major, as JSON has them.
 
     Raises:
+        TooLarge: more than any answer can hold.
         Unprocessable: bytes that are no UTF-8.
     """
-    if isinstance(tensor.data, list):
-        try:
-            return [value.decode() for value in tensor.data]
-        except UnicodeDecodeError:
-            raise Unprocessable(
-                f"output {tensor.name!r} holds bytes that are no UTF-8; ask for it as binary tensor data"
-            ) from None
-    view = memoryview(tensor.data).cast("B")
-    if tensor.datatype == "BOOL":
-        return [value != 0 for value in view]
-    typecode = DATATYPES[tensor.datatype].typecode
-    if typecode:
-        return view.cast(typecode).tolist()  # type: ignore[call-overload,no-any-return]
-    if tensor.datatype == "FP16":
+    refuse_unanswerable(tensor.name, element_count(tensor.shape))
+    if not isinstance(tensor.data, list):
+        return numbers_of(tensor)
+    try:
+        return [value.decode() for value in tensor.data]
+    except UnicodeDecodeError:
+        raise Unprocessable(
+            f"output {tensor.name!r} holds bytes that are no UTF-8; ask for it as binary tensor data"
+        ) from None
+
+
+def numbers_of(tensor: Tensor) -> list[Any]:
+    """The values of a tensor of any datatype but BYTES, flat and row-major."""
+    row, view = DATATYPES[tensor.datatype], memoryview(tensor.data).cast("B")  # type: ignore[arg-type]
+    if row.name == "BOOL":
+        return view.cast("?").tolist()
+    if row.typecode:
+        return view.cast(row.typecode).tolist()  # type: ignore[call-overload,no-any-return]
+    if row.name == "FP16":
         return list(struct.unpack(f"<{len(view) // 2}e", view))
     # BF16 is the upper half of an FP32.
     widened = bytearray(len(view) * 2)
     widened[2::4], widened[3::4] = view[0::2], view[1::2]
     return memoryview(widened).cast("f").tolist()
+
+
+def nested_values(tensor: Tensor) -> Any:
+    """`json_values` as nested lists of the tensor's shape; a 0-d tensor gives the bare value."""
+    # Empty lists take room too.
+    refuse_unanswerable(tensor.name, element_count(length or 1 for length in tensor.shape))
+    return nest(json_values(tensor), tensor.shape)
+
+
+def refuse_unanswerable(name: str, count: int) -> None:
+    """Raises `TooLarge` for more values than any JSON answer can hold."""
+    if count > MAX_JSON_VALUES:
+        raise TooLarge(
+            f"output {name!r} has {count} values, and a JSON answer holds at most {MAX_JSON_VALUES}: "
+            "ask for fewer rows at a time, or for binary tensor data"
+        )

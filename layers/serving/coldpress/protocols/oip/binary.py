@@ -10,16 +10,17 @@ from math import prod
 from struct import pack, unpack_from
 from typing import Any
 
-from coldpress.errors import InvalidRequest, TooLarge
+from coldpress.errors import InvalidRequest
 from coldpress.protocols.oip.inference import LENGTH_HEADER
+from coldpress.protocols.values import check_lengths, count_of, datatype_of
 from coldpress.registry import Manifest
+from coldpress.settings import Settings
 from coldpress.tensors import DATATYPES, Tensor
 
 
-def split(body: bytes, header: str | None) -> tuple[bytes, memoryview]:
+def split(body: bytes, header: str) -> tuple[bytes, memoryview]:
     """A body's JSON part and the binary data behind it. Raises `InvalidRequest`."""
-    if header is None:
-        return body, memoryview(b"")
+    # Short enough for int(): it refuses thousands of digits with an error of its own.
     length = int(header) if header.isascii() and header.isdigit() and len(header) < 20 else -1
     if not 0 <= length <= len(body):
         raise InvalidRequest(
@@ -45,7 +46,7 @@ class Reader:
         left = len(self._data) - self._at
         if size > left:
             raise InvalidRequest(
-                f"input {name!r}: binary_data_size is {size} bytes, but the body has {left} left"
+                f"input {name!r}: binary_data_size is {size!r:.40} bytes, but the body has {left} left"
             )
         self._at += size
         return self._data[self._at - size : self._at]
@@ -55,55 +56,49 @@ class Reader:
         left = len(self._data) - self._at
         if left:
             raise InvalidRequest(
-                f"the body has {left} bytes more than the inputs' binary_data_size add up to"
+                f"the body has {left} bytes more than the inputs' binary_data_size add up to, "
+                f"which is {self._at}"
             )
 
 
-def unpack(name: str, datatype: str, shape: list[int], data: memoryview, max_elements: int) -> Tensor:
+def unpack(name: str, datatype: str, shape: list[int], data: memoryview, settings: Settings) -> Tensor:
     """A tensor over `data`, without a copy of numbers. Raises `InvalidRequest`, `TooLarge`."""
-    known = DATATYPES.get(datatype)
-    if known is None:
-        raise InvalidRequest(
-            f"input {name!r}: {datatype!r:.40} is no datatype; the datatypes are {', '.join(DATATYPES)}"
-        )
-    count = prod(shape)
-    if count > max_elements:
-        raise TooLarge(f"input {name!r}: shape {shape} has {count} elements, the limit is {max_elements}")
-    if datatype == "BYTES":
-        return Tensor(name, datatype, tuple(shape), strings(name, count, data))
+    known = datatype_of(name, datatype)
+    count = count_of(name, shape, settings)
+    if known.name == "BYTES":
+        elements = strings(name, count, bytes(data))
+        check_lengths(name, elements, settings)
+        return Tensor(name, datatype, shape, elements)
     expected = count * known.size
     if len(data) != expected:
         raise InvalidRequest(
-            f"input {name!r}: {datatype} of shape {shape} needs {expected} bytes, "
-            f"binary_data_size is {len(data)}"
+            f"input {name!r}: {datatype} of shape {shape!r:.80} needs {expected} bytes, but {len(data)} came"
         )
-    return Tensor(name, datatype, tuple(shape), data)
+    return Tensor(name, datatype, shape, data)
 
 
-def strings(name: str, count: int, data: memoryview) -> list[bytes]:
+def strings(name: str, count: int, data: bytes) -> list[bytes]:
     """The elements of a BYTES tensor. Raises `InvalidRequest`."""
     elements: list[bytes] = []
-    at = 0
-    while len(elements) < count:
-        if at + 4 > len(data):
+    at, end = 0, len(data)
+    for index in range(count):
+        start = at + 4
+        if start > end:
             raise InvalidRequest(
-                f"input {name!r}: {count} elements were expected, the data ends after {len(elements)}"
+                f"input {name!r}: {count} elements were expected, the data ends after {index}"
             )
-        length = unpack_from("<I", data, at)[0]
-        at += 4
-        if at + length > len(data):
+        at = start + int(unpack_from("<I", data, at)[0])
+        if at > end:
             raise InvalidRequest(
-                f"input {name!r}: element {len(elements)} claims {length} bytes, "
-                f"only {len(data) - at} are left"
+                f"input {name!r}: element {index} claims {at - start} bytes, only {end - start} are left"
             )
-        elements.append(bytes(data[at : at + length]))
-        at += length
-    if at != len(data):
-        raise InvalidRequest(f"input {name!r}: {len(data) - at} bytes are left over after {count} elements")
+        elements.append(data[start:at])
+    if at != end:
+        raise InvalidRequest(f"input {name!r}: {end - at} bytes are left over after {count} elements")
     return elements
 
 
-def raw_input(manifest: Manifest, data: memoryview, max_elements: int) -> Tensor:
+def raw_input(manifest: Manifest, data: memoryview, settings: Settings) -> Tensor:
     """The whole body as the model's only input, for a header of 0.
 
     At most one dimension may be variable; its length follows from the body's. A BYTES input is one
@@ -111,13 +106,13 @@ def raw_input(manifest: Manifest, data: memoryview, max_elements: int) -> Tensor
 
     Raises:
         InvalidRequest: several inputs, several variable dimensions, or a body of another length.
+        TooLarge: too many elements, or too long a string.
     """
     if len(manifest.inputs) != 1:
         raise InvalidRequest(
             f"a raw body needs a model with one input; {manifest.model} has {len(manifest.inputs)}"
         )
     info = manifest.inputs[0]
-    variable = [axis for axis, length in enumerate(info.shape) if length < 0]
     shape = list(info.shape)
     if info.datatype == "BYTES":
         shape = [1 if length < 0 else length for length in shape]
@@ -125,23 +120,26 @@ def raw_input(manifest: Manifest, data: memoryview, max_elements: int) -> Tensor
             raise InvalidRequest(
                 f"a raw body is one BYTES element; input {info.name!r} has the shape {list(info.shape)}"
             )
-        return Tensor(info.name, info.datatype, tuple(shape), [bytes(data)])
+        element = bytes(data)
+        check_lengths(info.name, [element], settings)
+        return Tensor(info.name, info.datatype, shape, [element])
+    variable = [axis for axis, length in enumerate(shape) if length < 0]
     if len(variable) > 1:
         raise InvalidRequest(
             f"a raw body cannot tell the shape of {info.name!r}: {list(info.shape)} varies twice"
         )
     if variable:
         step = DATATYPES[info.datatype].size * prod(length for length in shape if length >= 0)
-        if step == 0 or len(data) % step:
+        if len(data) % step if step else len(data):
             raise InvalidRequest(
                 f"input {info.name!r} takes a multiple of {step} bytes, the body has {len(data)}"
             )
-        shape[variable[0]] = len(data) // step
-    return unpack(info.name, info.datatype, shape, data, max_elements)
+        shape[variable[0]] = len(data) // step if step else 0
+    return unpack(info.name, info.datatype, shape, data, settings)
 
 
 def to_bytes(tensor: Tensor) -> bytes | memoryview:
     """A tensor's data as it goes behind the JSON part."""
     if not isinstance(tensor.data, list):
         return memoryview(tensor.data).cast("B")
-    return b"".join(pack("<I", len(element)) + element for element in tensor.data)
+    return b"".join([part for element in tensor.data for part in (pack("<I", len(element)), element)])

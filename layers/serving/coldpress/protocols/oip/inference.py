@@ -1,19 +1,24 @@
 """Inference requests and answers: a JSON part, and binary tensors behind it where asked for."""
 
-import json
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from coldpress.errors import InvalidRequest, Unprocessable
-from coldpress.gateway import Request, Response
+from coldpress.errors import InvalidRequest, TooLarge, Unprocessable, Unsupported
+from coldpress.gateway import MAX_ANSWER_BYTES, Request, Response
 from coldpress.protocols.inference import Inference
-from coldpress.protocols.values import flat_of, json_values, pack, parse
+from coldpress.protocols.nesting import flat_of
+from coldpress.protocols.values import json_values, pack, parse, to_json
 from coldpress.registry import Manifest
 from coldpress.routes import Route
 from coldpress.settings import Settings
 from coldpress.tensors import Tensor
 
+if TYPE_CHECKING:
+    from coldpress.protocols.oip.binary import Reader
+
 LENGTH_HEADER = "inference-header-content-length"
 BINARY = "application/octet-stream"
+MAX_BINARY_BYTES = 16 * MAX_ANSWER_BYTES
+"""Before compression; beyond it a copy of the data may be what runs out of memory."""
 
 
 class Output(NamedTuple):
@@ -21,7 +26,7 @@ class Output(NamedTuple):
 
     name: str
     binary: bool
-    classes: int | None
+    classes: Any = None
     """The k of the classification extension."""
 
 
@@ -35,8 +40,9 @@ class Form(NamedTuple):
     """For outputs that say nothing themselves."""
 
 
+# ------------------------------------------------------------------------------ requests
 def decode(request: Request, _route: Route, manifest: Manifest, settings: Settings) -> Inference:
-    """The inference request in a body. Raises `InvalidRequest`, `TooLarge`."""
+    """The inference request in a body. Raises `InvalidRequest`, `TooLarge`, `Unsupported`."""
     header = request.headers.get(LENGTH_HEADER)
     if header is None:
         return _decode(parse(request.body), None, settings)
@@ -44,7 +50,7 @@ def decode(request: Request, _route: Route, manifest: Manifest, settings: Settin
 
     text, data = binary.split(request.body, header)
     if not text:
-        tensor = binary.raw_input(manifest, data, settings.max_elements)
+        tensor = binary.raw_input(manifest, data, settings)
         return Inference([tensor], None, Form(None, (), binary=True))
     reader = binary.Reader(data)
     inference = _decode(parse(text), reader, settings)
@@ -52,7 +58,7 @@ def decode(request: Request, _route: Route, manifest: Manifest, settings: Settin
     return inference
 
 
-def _decode(body: Any, reader: Any, settings: Settings) -> Inference:
+def _decode(body: Any, reader: "Reader | None", settings: Settings) -> Inference:
     if not isinstance(body, dict):
         raise InvalidRequest(
             'the body must be a JSON object: {"inputs": [{"name", "shape", "datatype", "data"}]}'
@@ -60,27 +66,26 @@ def _decode(body: Any, reader: Any, settings: Settings) -> Inference:
     request_id = body.get("id")
     if request_id is not None and not isinstance(request_id, str):
         raise InvalidRequest(f"id must be text, not {request_id!r:.40}")
-    binary = _parameters(body, "the request").get("binary_data_output", False) is True
+    binary = _parameters(body, "the request").get("binary_data_output") is True
     outputs = _outputs(body.get("outputs"), binary)
     names = [output.name for output in outputs] or None
     return Inference(tensors_of(body, settings, reader), names, Form(request_id, outputs, binary))
 
 
-def tensors_of(body: dict[str, Any], settings: Settings, reader: Any = None) -> list[Tensor]:
+def tensors_of(body: dict[str, Any], settings: Settings, reader: "Reader | None" = None) -> list[Tensor]:
     """The tensors under `inputs`; binary ones are taken from `reader` in their order.
 
-    Raises `InvalidRequest`, `TooLarge`.
+    Raises `InvalidRequest`, `TooLarge`, `Unsupported`.
     """
     inputs = body.get("inputs")
     if not isinstance(inputs, list) or not inputs:
         raise InvalidRequest('"inputs" must be a list of tensors: [{"name", "shape", "datatype", "data"}]')
-    tensors = [_tensor(row, settings, reader) for row in inputs]
-    if len({tensor.name for tensor in tensors}) < len(tensors):
-        raise InvalidRequest("an input is given twice; each name may appear once")
-    return tensors
+    if len(inputs) > settings.max_inputs:
+        raise InvalidRequest(f"the request has {len(inputs)} inputs, the limit is {settings.max_inputs}")
+    return [_tensor(row, settings, reader) for row in inputs]
 
 
-def _tensor(row: Any, settings: Settings, reader: Any) -> Tensor:
+def _tensor(row: Any, settings: Settings, reader: "Reader | None") -> Tensor:
     if not isinstance(row, dict):
         raise InvalidRequest('each input must be an object: {"name", "shape", "datatype", "data"}')
     for field in ("name", "shape", "datatype"):
@@ -95,13 +100,23 @@ def _tensor(row: Any, settings: Settings, reader: Any) -> Tensor:
         raise InvalidRequest(
             f"input {name!r}: shape must be a list of whole numbers from 0, not {shape!r:.80}"
         )
-    size = _parameters(row, f"input {name!r}").get("binary_data_size")
-    if size is None:
-        if "data" not in row:
-            raise InvalidRequest(f"input {name!r} has neither 'data' nor a binary_data_size")
-        return pack(
-            name, datatype, shape, flat_of(row["data"], name, settings.max_json_depth), settings.max_elements
-        )
+    parameters = _parameters(row, f"input {name!r}")
+    if "binary_data_size" in parameters:
+        return _binary(name, datatype, shape, row, reader, settings)
+    if "data" not in row:
+        raise InvalidRequest(f"input {name!r} has neither 'data' nor a binary_data_size")
+    values = flat_of(row["data"], shape, name, settings.max_json_depth)
+    return pack(name, datatype, shape, values, settings)
+
+
+def _binary(
+    name: str,
+    datatype: str,
+    shape: list[int],
+    row: dict[str, Any],
+    reader: "Reader | None",
+    settings: Settings,
+) -> Tensor:
     if "data" in row:
         raise InvalidRequest(f"input {name!r} has both 'data' and a binary_data_size; give one")
     if reader is None:
@@ -110,7 +125,8 @@ def _tensor(row: Any, settings: Settings, reader: Any) -> Tensor:
         )
     from coldpress.protocols.oip.binary import unpack
 
-    return unpack(name, datatype, shape, reader.take(name, size), settings.max_elements)
+    data = reader.take(name, row["parameters"]["binary_data_size"])
+    return unpack(name, datatype, shape, data, settings)
 
 
 def _parameters(row: dict[str, Any], where: str) -> dict[str, Any]:
@@ -119,6 +135,8 @@ def _parameters(row: dict[str, Any], where: str) -> dict[str, Any]:
         return {}
     if not isinstance(parameters, dict):
         raise InvalidRequest(f"{where}: parameters must be an object, not {parameters!r:.40}")
+    if "shared_memory_region" in parameters:
+        raise Unsupported(f"{where}: there is no shared memory with this server; send the data itself")
     return parameters
 
 
@@ -126,7 +144,7 @@ def _outputs(rows: Any, binary: bool) -> tuple[Output, ...]:
     if rows is None:
         return ()
     if not isinstance(rows, list) or not all(
-        isinstance(r, dict) and isinstance(r.get("name"), str) for r in rows
+        isinstance(row, dict) and isinstance(row.get("name"), str) for row in rows
     ):
         raise InvalidRequest('"outputs" must be a list of objects with a name: [{"name": "scores"}]')
     outputs = []
@@ -139,43 +157,76 @@ def _outputs(rows: Any, binary: bool) -> tuple[Output, ...]:
     return tuple(outputs)
 
 
+# ------------------------------------------------------------------------------ answers
 def encode(inference: Inference, manifest: Manifest, tensors: list[Tensor]) -> Response:
     """The answer; the request's id is echoed, binary outputs follow the JSON part in their order.
 
     Raises:
-        InvalidRequest: a classification that cannot be.
+        InvalidRequest: a classification that cannot be, or an output that this answer does not have.
+        TooLarge: more values than JSON can answer.
         Unprocessable: an output that JSON cannot say.
     """
     form: Form = inference.form
-    wanted = form.outputs or [Output(tensor.name, form.binary, None) for tensor in tensors]
     answer: dict[str, Any] = {"model_name": manifest.model, "model_version": str(manifest.version)}
     if form.id is not None:
         answer["id"] = form.id
-    rows, parts = [], []
-    for output, tensor in zip(wanted, tensors, strict=True):
-        row, part = _row(output, tensor, manifest.labels)
-        rows.append(row)
-        parts += part
-    text = json.dumps(answer | {"outputs": rows}, ensure_ascii=False).encode()
-    if not any(output.binary for output in wanted):
+    rows = answer["outputs"] = []
+    parts: list[Any] = []
+    for output, tensor in _wanted(form, manifest, tensors):
+        rows.append(_row(output, tensor, manifest.labels, parts))
+    text = to_json(answer)
+    if not parts:
         return Response(200, {"content-type": "application/json"}, text)
-    headers = {"content-type": BINARY, LENGTH_HEADER: str(len(text))}
-    return Response(200, headers, b"".join([text, *parts]))
+    size = sum(map(len, parts))
+    if size > MAX_BINARY_BYTES:
+        raise TooLarge(
+            f"the outputs have {size} bytes, the limit is {MAX_BINARY_BYTES}: "
+            "ask for fewer rows or outputs at a time"
+        )
+    return Response(200, {"content-type": BINARY, LENGTH_HEADER: str(len(text))}, b"".join([text, *parts]))
 
 
-def _row(output: Output, tensor: Tensor, labels: tuple[str, ...]) -> tuple[dict[str, Any], list[Any]]:
+def _wanted(form: Form, manifest: Manifest, tensors: list[Tensor]) -> list[tuple[Output, Tensor]]:
+    """Each tensor with the output that asked for it, in the order of the request.
+
+    An output that is no tensor is answered by several, or none (see `ort.containers`): they may be asked
+    for one by one, or by the output's own name all at once.
+    """
+    if not form.outputs:
+        return [(Output(tensor.name, form.binary), tensor) for tensor in tensors]
+    if [tensor.name for tensor in tensors] == [output.name for output in form.outputs]:
+        return list(zip(form.outputs, tensors, strict=True))
+    found: dict[str, list[Tensor]] = {output.name: [] for output in form.outputs}
+    for tensor in tensors:
+        for name in (tensor.name, tensor.name.rpartition(".")[0]):
+            if name in found:
+                found[name].append(tensor)
+                break
+    declared = {info.name.removesuffix(".*") for info in manifest.outputs}
+    for name, answers in found.items():
+        if not answers and name not in declared:
+            names = ", ".join(repr(tensor.name) for tensor in tensors) or "none"
+            raise InvalidRequest(f"no output {name!r} in this answer; it has {names}")
+    return [(output, tensor) for output in form.outputs for tensor in found[output.name]]
+
+
+def _row(output: Output, tensor: Tensor, labels: tuple[str, ...], parts: list[Any]) -> dict[str, Any]:
+    """An output's JSON; its binary data, if that is how it is asked for, is added to `parts`."""
     if output.classes is not None:
         from coldpress.protocols.oip.classification import top
 
         tensor = top(tensor, output.classes, labels)
-    row: dict[str, Any] = {"name": tensor.name, "datatype": tensor.datatype, "shape": list(tensor.shape)}
+    row: dict[str, Any] = {"name": tensor.name, "datatype": tensor.datatype, "shape": tensor.shape}
     if output.binary:
         from coldpress.protocols.oip.binary import to_bytes
 
         data = to_bytes(tensor)
-        return row | {"parameters": {"binary_data_size": len(data)}}, [data]
+        parts.append(data)
+        row["parameters"] = {"binary_data_size": len(data)}
+        return row
     if tensor.datatype == "BF16":
         raise Unprocessable(
             f"output {tensor.name!r}: BF16 has no JSON form; ask for it as binary tensor data"
         )
-    return row | {"data": json_values(tensor)}, []
+    row["data"] = json_values(tensor)
+    return row

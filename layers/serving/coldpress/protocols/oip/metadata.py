@@ -20,11 +20,11 @@ def server() -> dict[str, Any]:
     return {"name": "coldpress", "version": __version__, "extensions": list(EXTENSIONS)}
 
 
-def model(manifest: Manifest) -> dict[str, Any]:
+def model(manifest: Manifest, versions: list[int]) -> dict[str, Any]:
     """`GET /v2/models/{m}`; -1 stands for a variable dimension."""
     return {
         "name": manifest.model,
-        "versions": [str(manifest.version)],
+        "versions": [str(version) for version in versions],
         "platform": PLATFORM,
         "inputs": [info._asdict() for info in manifest.inputs],
         "outputs": [info._asdict() for info in manifest.outputs],
