@@ -7,7 +7,7 @@ opened by a thread while the one before it answers.
 import time
 
 from coldpress.aside import Aside
-from coldpress.errors import Unavailable
+from coldpress.errors import ColdpressError, Unavailable
 from coldpress.opening import Model, Opener
 from coldpress.registry import Manifest
 from coldpress.settings import MIB, Settings
@@ -16,6 +16,12 @@ from coldpress.telemetry import Trace
 CACHE_SHARE = 0.6
 RETRY_SECONDS = 30.0
 """How long a version that failed to take over is left alone."""
+SWAP_SECONDS = 5.0
+"""How long the version before goes on answering while the next one is opened.
+
+Between requests Lambda freezes the environment and every thread in it: in one that is asked rarely, the
+opening would take hours of requests, and a version that was rolled back would answer them.
+"""
 
 Key = tuple[str, int]
 
@@ -29,11 +35,11 @@ class Models:
         self._open: dict[Key, Model] = {}
         self._failures: dict[Key, tuple[float, str]] = {}
         self._served: dict[tuple[str, str], Key] = {}
-        self._coming: dict[Key, Aside[Model]] = {}
+        self._coming: dict[Key, tuple[float, Aside[Model]]] = {}
 
     def get(self, manifest: Manifest, alias: str, trace: Trace) -> Model:
-        """The model that answers: the version of `manifest`, or while that is being opened the one that
-        answered for the same alias before.
+        """The model that answers: the version of `manifest`, or while that is being opened, or cannot be,
+        the one that answered for the same alias before.
 
         Args:
             alias: empty when the caller named the version: then no other will do.
@@ -43,13 +49,19 @@ class Models:
             Internal: what is stored is not what was published.
         """
         key = (manifest.model, manifest.version)
-        self._arrived(key)
+        self._take_in()
         model = self._open.pop(key, None)
         if model is None:
             before = self._open.get(self._served.get((manifest.model, alias), ("", 0))) if alias else None
             if before is not None and self._opening_beside(manifest, before, trace):
                 return before
-            model = self._open_now(manifest, trace)
+            try:
+                model = self._open_now(manifest, trace)
+            except Exception as error:
+                if before is None or before not in self._open.values():
+                    raise
+                trace.fields["swap_failed"] = f"version {manifest.version}: {error}"
+                return before
         self._open[key] = model
         if alias:
             self._served[manifest.model, alias] = key
@@ -67,8 +79,10 @@ class Models:
     def _open_now(self, manifest: Manifest, trace: Trace) -> Model:
         key = (manifest.model, manifest.version)
         try:
-            self._make_room(manifest, keep=None)
-            model = self._opener.open(manifest, trace)
+            model = self._waited_for(key)
+            if model is None:
+                self._make_room(manifest, keep=None)
+                model = self._opener.open(manifest, trace)
         except Exception as error:
             self._failures[key] = (time.monotonic(), str(error))
             raise
@@ -83,28 +97,39 @@ class Models:
             trace.fields["swap_failed"] = f"version {manifest.version}: {reason}"
             return True
         if key in self._coming:
-            return True
-        size = self._opener.artifact(manifest).size
+            return time.monotonic() - self._coming[key][0] < SWAP_SECONDS
+        size = self._opener.artifacts(manifest)[0].size
         if self._limit and before.size + size > self._limit:
             # Both do not fit: better a slow answer than none.
             return False
         self._make_room(manifest, keep=before)
-        self._coming[key] = Aside(lambda: self._opener.open(manifest, Trace(counted=False)))
+        opening = Aside(lambda: self._opener.open(manifest, Trace(counted=False)))
+        self._coming[key] = time.monotonic(), opening
         return True
 
-    def _arrived(self, key: Key) -> None:
-        coming = self._coming.get(key)
-        if coming is None or not coming.done():
-            return
-        del self._coming[key]
+    def _take_in(self) -> None:
+        for key, (_, coming) in list(self._coming.items()):
+            if not coming.done():
+                continue
+            del self._coming[key]
+            try:
+                self._open[key] = coming.result()
+                self._failures.pop(key, None)
+            except Exception as error:  # told by `failure` and in the request's trace
+                self._failures[key] = (time.monotonic(), str(error))
+
+    def _waited_for(self, key: Key) -> Model | None:
+        if key not in self._coming:
+            return None
+        _, coming = self._coming.pop(key)
         try:
-            self._open[key] = coming.result()
-            self._failures.pop(key, None)
-        except Exception as error:  # told by `failure` and in the request's trace; the version before goes on
-            self._failures[key] = (time.monotonic(), str(error))
+            return coming.result()
+        except ColdpressError:
+            # Its connection may have died while the environment was frozen: the caller tries once more.
+            return None
 
     def _make_room(self, manifest: Manifest, keep: Model | None) -> None:
-        size = self._opener.artifact(manifest).size
+        size = self._opener.artifacts(manifest)[0].size
         if self._limit and size > self._limit:
             raise Unavailable(
                 f"{manifest.model} version {manifest.version} has {size / MIB:.0f} MiB, and this function "

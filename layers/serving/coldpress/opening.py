@@ -4,11 +4,11 @@ ONNX Runtime's library is opened by a thread from the start: it takes longer tha
 """
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from coldpress.aside import Aside
 from coldpress.cpu import fits
-from coldpress.errors import ColdpressError, Internal, NotFound, Unavailable
+from coldpress.errors import ColdpressError, Internal, Unavailable
 from coldpress.registry import Artifact, Manifest
 from coldpress.settings import Settings
 from coldpress.store import Store
@@ -61,37 +61,46 @@ class Opener:
         except Exception as error:
             raise Unavailable(f"ONNX Runtime cannot be opened: {error}") from error
 
-    def artifact(self, manifest: Manifest) -> Artifact:
-        """The best artefact for this machine. Raises `Internal` when none fits its CPU."""
-        for artifact in manifest.artifacts:
-            if fits(artifact.cpu):
-                return artifact
-        raise Internal(f"no artefact of {manifest.model} version {manifest.version} fits this machine's CPU")
+    def artifacts(self, manifest: Manifest) -> list[Artifact]:
+        """The artefacts for this machine, best first. Raises `Internal` when none fits its CPU."""
+        fitting = [artifact for artifact in manifest.artifacts if fits(artifact.cpu)]
+        if not fitting:
+            raise Internal(f"no artefact of {_name(manifest)} fits this machine's CPU")
+        return fitting
 
     def open(self, manifest: Manifest, trace: Trace) -> Model:
-        """A version, ready to answer.
+        """A version, ready to answer: its best artefact, or the next one where that does not open.
 
         Raises:
             Unavailable: the storage does not answer, or ONNX Runtime cannot be opened.
-            Internal: what is stored is not what was published.
+            Internal: no artefact is what was published and opens.
         """
-        artifact = self.artifact(manifest)
+        reason = ""
+        for artifact in self.artifacts(manifest):
+            try:
+                return self._open_artifact(manifest, artifact, trace)
+            except Unavailable:
+                raise
+            except ColdpressError as error:
+                reason = f"{artifact.key}: {error}"
+                trace.fields["artifact_failed"] = reason
+        raise Internal(f"{_name(manifest)} cannot be opened: {reason}")
+
+    def _open_artifact(self, manifest: Manifest, artifact: Artifact, trace: Trace) -> Model:
         at = time.perf_counter()
-        try:
-            buffer = self._store.fetch(artifact.key, artifact.size)
-        except NotFound as error:
-            raise Internal(f"{artifact.key} was published, but it is not in the store any more") from error
+        buffer = self._store.fetch(artifact.key, artifact.size)
         at = trace.lap("fetch", at)
         digest = _digest(buffer, artifact.size)
         session = self._open_session(artifact, buffer)
         if digest.result() != artifact.sha256:
-            raise Internal(f"{artifact.key} does not have the hash that was published; it is not served")
+            raise Internal("it does not have the hash that was published; it is not served")
         at = trace.lap("open", at)
-        model = Model(manifest, session, artifact.size)
         if manifest.warmup:
-            self._warm_up(model, manifest.warmup)
+            from coldpress.warmup import tensors_of
+
+            session.run(tensors_of(manifest.warmup, self._settings))
             trace.lap("warmup", at)
-        return model
+        return Model(manifest, session, artifact.size)
 
     def _open_session(self, artifact: Artifact, buffer: "mmap.mmap") -> "ort.Session":
         from coldpress import ort
@@ -103,15 +112,9 @@ class Opener:
         )
         return ort.Session.open(self.library(), buffer, options)
 
-    def _warm_up(self, model: Model, request: dict[str, Any]) -> None:
-        from coldpress.warmup import tensors_of
 
-        try:
-            model.session.run(tensors_of(request, self._settings))
-        except ColdpressError as error:
-            # The stored request is at fault, not the caller's.
-            name = f"{model.manifest.model} version {model.manifest.version}"
-            raise Internal(f"the warm-up request of {name} fails: {error}") from error
+def _name(manifest: Manifest) -> str:
+    return f"{manifest.model} version {manifest.version}"
 
 
 class _Now:
