@@ -11,7 +11,7 @@ from coldpress_ops.local.environments import INIT_SECONDS, Environment
 from coldpress_ops.local.failures import Crashed, FunctionFailed, InitFailed
 
 IDLE_SECONDS = 600.0
-WAITING = 64
+WAITING = 256
 """Requests that may wait for an environment; one more is refused, as Lambda throttles."""
 
 STOPPING = "the server is stopping"

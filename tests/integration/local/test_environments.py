@@ -1,7 +1,9 @@
 """One execution environment on its own, under the real runtime interface client."""
 
 import os
+import signal
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -83,6 +85,19 @@ def test_crash_with_the_event(start: Start) -> None:
         environment.invoke(b"1", 10)
     assert caught.value.delivered
     assert "exit status -11" in str(caught.value)
+
+
+def test_death_while_idle_is_no_lost_event(start: Start) -> None:
+    with start(ECHO) as environment:
+        environment.invoke(b"1", 10)
+        # Its request for more work is on the wire by now, or will never be.
+        time.sleep(0.2)
+        os.kill(environment.pid, signal.SIGKILL)
+        while environment.alive:
+            time.sleep(0.01)
+        with pytest.raises(Crashed) as caught:
+            environment.invoke(b"2", 10)
+    assert not caught.value.delivered
 
 
 def test_timeouts(start: Start) -> None:
