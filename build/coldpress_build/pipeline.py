@@ -1,0 +1,170 @@
+"""A training run from data to a pressed model: data, baseline, train, export, press, report."""
+
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+
+from coldpress_build import runs
+from coldpress_build.errors import BuildError
+from coldpress_build.evaluate import Evaluation, evaluate
+from coldpress_build.export import CHECKED_ROWS, check, with_metadata
+from coldpress_build.files import write_atomic
+from coldpress_build.press.gate import Gate
+from coldpress_build.press.heldout import HeldOut
+from coldpress_build.press.measure import BATCH, ask
+from coldpress_build.press.press import Pressed, press
+from coldpress_build.progress import Progress
+from coldpress_build.recipes import find
+from coldpress_build.recipes.recipe import Recipe
+from coldpress_build.report.json_text import to_json
+from coldpress_build.report.report import Report, write
+from coldpress_build.result import Learned, RunResult
+from coldpress_build.serving import ServedModel
+
+MODEL, ORIGINAL, REPORT = "model.onnx", "model.fp32.onnx", "report"
+WARM_UP_ROWS = 2
+
+
+def run(
+    recipe: str,
+    config: Any,
+    out: Path,
+    *,
+    data: Path | None = None,
+    gate: Gate | None = None,
+    silent: bool = False,
+) -> RunResult:
+    """Train `recipe` with `config` (one of its own; None: the defaults) and press what comes out.
+
+    The run's folder appears below `out` when all is done: config.json, metrics.json, model.fp32.onnx,
+    model.onnx (the winner) and report/.
+
+    Raises:
+        BuildError: the recipe is unknown, the data is no good, training fails, or the exported graph does not
+            answer as the trained network does.
+    """
+    progress = Progress(silent=silent)
+    kind = find(recipe)
+    learned = _learn(kind, kind.config() if config is None else config, data, progress)
+    run_id = runs.new_id(recipe)
+    with (
+        runs.whole_folder(out / run_id) as folder,
+        tempfile.TemporaryDirectory(prefix="coldpress-") as scratch,
+    ):
+        with progress.stage("export"):
+            difference = _export(learned, folder / ORIGINAL)
+            progress.conclude(f"ONNX, within {difference:.1g} of the trained network")
+        with progress.stage("press"):
+            pressed, winner = press(
+                folder / ORIGINAL,
+                Path(scratch),
+                _held_out(learned, "validation"),
+                _held_out(learned, "test"),
+                gate or Gate(),
+                progress,
+            )
+            progress.conclude(outcome(pressed))
+        with progress.stage("report"):
+            evaluation = _finish(learned, pressed, winner, folder / MODEL)
+            progress.conclude(str(out / run_id / REPORT / "index.html"))
+            title = f"{recipe} on {learned.data.name}"
+            training = learned.training(evaluation, difference)
+            versions = runs.versions()
+            report = Report(title, runs.now(), pressed, training, dict(progress.seconds), versions)
+            write(report, folder / REPORT)
+            settings = {"recipe": recipe, "config": asdict(learned.config), "dataset": learned.data.reference}
+            write_atomic(folder / "config.json", to_json(settings | {"versions": versions}))
+        result = RunResult(
+            id=run_id,
+            folder=out / run_id,
+            model=out / run_id / MODEL,
+            original=out / run_id / ORIGINAL,
+            report=out / run_id / REPORT / "index.html",
+            bytes=(folder / MODEL).stat().st_size,
+            training=training,
+            pressed=pressed,
+            seconds=progress.seconds,
+        )
+        write_atomic(folder / "metrics.json", to_json(result.metrics()))
+    return result
+
+
+def outcome(pressed: Pressed) -> str:
+    """The press in one line."""
+    before, after = pressed.original, pressed.best
+    return (
+        f"{pressed.winner} of {len(pressed.candidates)} candidates: {before.bytes:,} -> {after.bytes:,} "
+        f"bytes, {before.answers.score:.2f} -> {after.answers.score:.2f} points"
+    )
+
+
+def _learn(kind: Recipe, config: Any, source: Path | None, progress: Progress) -> Learned:
+    with progress.stage("data"):
+        data = kind.load(source)
+        parts = kind.split(data, config)
+        counts = ", ".join(f"{count:,} {part}" for part, count in parts.counts().items())
+        progress.conclude("; ".join([f"{data.reference}: {counts}", *data.notes]))
+    with progress.stage("baseline"):
+        baseline = kind.baseline(parts)
+        progress.conclude(f"{baseline.name}: test accuracy {baseline.test_accuracy:.4f}")
+    with progress.stage("train"):
+        trained = kind.train(parts, config, progress)
+        chosen = trained.chosen
+        progress.conclude(
+            f"{trained.parameters:,} parameters, seed {chosen.seed}, epoch {chosen.best.number}: validation "
+            f"accuracy {chosen.best.validation_accuracy:.4f}"
+        )
+    return Learned(kind.name, config, data, parts, baseline, trained)
+
+
+def _export(learned: Learned, target: Path) -> float:
+    """Write the graph with its metadata; answers how far it is from the trained network."""
+    classes, trained, validation = learned.data.classes, learned.trained, learned.parts.validation
+    sample = validation.take(range(min(CHECKED_ROWS, len(validation))))
+    warm_up = trained.table(validation.take(range(WARM_UP_ROWS)))
+    inputs = [
+        {"name": name, "shape": list(column.shape), "datatype": "BYTES", "data": column.tolist()}
+        for name, column in warm_up.items()
+    ]
+    metadata = {
+        "coldpress.recipe": learned.recipe,
+        "coldpress.dataset": learned.data.reference,
+        "coldpress.labels": list(classes),
+        "coldpress.warmup": {"inputs": inputs},
+        "coldpress.description": f"text -> {', '.join(classes)}; learned from {learned.data.name}",
+    }
+    model = with_metadata(trained.export(), metadata)
+    difference = check(model, trained.table(sample), trained.scores(sample), classes)
+    write_atomic(target, model.SerializeToString())
+    return difference
+
+
+def _held_out(learned: Learned, part: str) -> HeldOut:
+    rows = getattr(learned.parts, part)
+    return HeldOut(
+        learned.trained.table(rows), np.array([rows.classes[label] for label in rows.labels], object)
+    )
+
+
+def _finish(learned: Learned, pressed: Pressed, winner: Path, target: Path) -> Evaluation:
+    """Write the winner with its figures as metadata; answers what that very file does on the test part."""
+    test = _held_out(learned, "test")
+    metrics = {
+        "accuracy": (pressed.best.test_score or 0.0) / 100,
+        "baseline_accuracy": learned.baseline.test_accuracy,
+    }
+    model = with_metadata(onnx.load(winner), {"coldpress.metrics": metrics})
+    write_atomic(target, model.SerializeToString())
+    answers = ask(ServedModel.open(target), test, BATCH)["label"].tolist()
+    classes = learned.data.classes
+    evaluation = evaluate(learned.parts.test.labels, [classes.index(answer) for answer in answers], classes)
+    if abs(evaluation.accuracy - metrics["accuracy"]) > 1e-9:
+        raise BuildError(
+            f"the finished file is right on {evaluation.accuracy:.4f} of the test rows and the measured "
+            f"candidate on {metrics['accuracy']:.4f}; they must be one model"
+        )
+    return evaluation

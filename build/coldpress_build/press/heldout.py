@@ -1,0 +1,124 @@
+"""Rows that a model was not fitted on, and how its answer to them is scored."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from coldpress.ort import TensorSpec
+from coldpress_build.errors import BuildError, DataError
+from coldpress_build.serving import ServedModel
+
+Array = NDArray[Any]
+LABELS = "coldpress.labels"
+FLOATS = ("FP16", "FP32", "FP64")
+INTEGERS = ("INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64")
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """`inputs` by input name, first dimension rows. `target` [rows]: class names or numbers, or values."""
+
+    inputs: Mapping[str, Array]
+    target: Array
+
+    def __len__(self) -> int:
+        return len(self.target)
+
+    def rows(self, start: int, stop: int) -> dict[str, Array]:
+        """The inputs of some rows."""
+        return {name: column[start:stop] for name, column in self.inputs.items()}
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """How an answer becomes points, 0 to 100 where 100 is perfect.
+
+    `metric` is "accuracy" (share of rows whose class is right) or "R²" (1 - residual / total sum of squares;
+    it may be below 0). `output` is the output it reads; `classes` the names that an index stands for.
+    """
+
+    metric: str
+    output: str
+    classes: tuple[str, ...] = ()
+
+    def answers(self, output: Array) -> Array:
+        """The model's answer to each row: class names, or values."""
+        if self.metric == "R²":
+            return output.reshape(len(output)).astype(np.float64)
+        if output.ndim == 2 and output.shape[1] > 1:
+            output = output.argmax(1)
+        names = output.reshape(len(output)).tolist()
+        return np.array([self.classes[n] if self.classes else str(n) for n in names], object)
+
+    def points(self, answers: Array, target: Array) -> float:
+        """`answers` against `target`, row by row."""
+        if self.metric == "accuracy":
+            return 100.0 * float(
+                np.mean([got == str(true) for got, true in zip(answers, target, strict=True)])
+            )
+        values = target.astype(np.float64)
+        total = float(((values - values.mean()) ** 2).sum())
+        return 100.0 * (1.0 - float(((values - answers) ** 2).sum()) / total)
+
+
+def scoring_of(model: ServedModel, target: Array) -> Scoring:
+    """The first of the model's outputs that the target can be compared with.
+
+    A string output holds class names. An integer output holds class indices, and so does the place of the
+    largest in a float output [batch, classes]; their names are the metadata's `coldpress.labels`, else the
+    indices themselves. A float output [batch] or [batch, 1] holds values.
+
+    Raises:
+        DataError: the target has one value only, or class names that the model does not have.
+        BuildError: none of the outputs can be compared with it.
+    """
+    if len(set(target.tolist())) < 2:
+        raise DataError(
+            f"the target is {target.tolist()[0]!r} in all {len(target)} rows; nothing can be scored by that"
+        )
+    # scikit-learn's converters name a label's index and class as the metadata does: by position.
+    classes = tuple(_labels(model))
+    values = target.dtype.kind == "f" and not np.all(target == np.floor(target))
+    for spec in model.outputs:
+        if spec.kind != "tensor":
+            continue
+        if not values and (spec.datatype == "BYTES" or spec.datatype in INTEGERS) and _one_per_row(spec):
+            return _checked(
+                Scoring("accuracy", spec.name, classes if spec.datatype in INTEGERS else ()), target
+            )
+        if not values and spec.datatype in FLOATS and len(spec.shape) == 2 and spec.shape[1] > 1:
+            names = classes or tuple(str(index) for index in range(spec.shape[1]))
+            return _checked(Scoring("accuracy", spec.name, names), target)
+        if target.dtype.kind in "iuf" and spec.datatype in FLOATS and _one_per_row(spec):
+            return Scoring("R²", spec.name)
+    raise BuildError(
+        f"no output can be compared with a target such as {target.tolist()[0]!r}; the outputs are "
+        + ", ".join(
+            f"{spec.name} ({spec.kind} of {spec.datatype} {list(spec.shape)})" for spec in model.outputs
+        )
+    )
+
+
+def _labels(model: ServedModel) -> list[str]:
+    import json
+
+    return [str(label) for label in json.loads(model.metadata.get(LABELS, "[]"))]
+
+
+def _one_per_row(spec: TensorSpec) -> bool:
+    return len(spec.shape) == 1 or (len(spec.shape) == 2 and spec.shape[1] == 1)
+
+
+def _checked(scoring: Scoring, target: Array) -> Scoring:
+    unknown = (
+        sorted({str(value) for value in target.tolist()} - set(scoring.classes)) if scoring.classes else []
+    )
+    if unknown:
+        raise DataError(
+            f"the target holds {', '.join(map(repr, unknown[:5]))}, and the model's classes are "
+            f"{', '.join(map(repr, scoring.classes[:20]))}; say which column has the labels"
+        )
+    return scoring

@@ -1,0 +1,134 @@
+"""Press a model that exists already, with rows that it was not fitted on."""
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+from google.protobuf.message import DecodeError
+
+from coldpress.ort import TensorSpec
+from coldpress_build import runs
+from coldpress_build.data.tables import Column, column, read_table
+from coldpress_build.errors import BuildError, DataError
+from coldpress_build.files import write_atomic
+from coldpress_build.pipeline import MODEL, REPORT, outcome
+from coldpress_build.press.gate import Gate
+from coldpress_build.press.heldout import HeldOut
+from coldpress_build.press.press import Pressed, press
+from coldpress_build.progress import Progress
+from coldpress_build.report.report import Report, write
+from coldpress_build.serving import DTYPES, ServedModel
+
+
+@dataclass(frozen=True)
+class PressResult:
+    """What pressing made: `model` is the winner's file."""
+
+    folder: Path
+    model: Path
+    report: Path
+    pressed: Pressed
+
+
+def press_file(
+    model: Path,
+    data: Path,
+    out: Path,
+    *,
+    label_column: str = "label",
+    gate: Gate | None = None,
+    silent: bool = False,
+) -> PressResult:
+    """Press the ONNX file `model` under the gate, with the rows of `data` (see `tables.read_table`).
+
+    Each input takes the column of its name. Where the model has one input of numbers [batch, n] and there is
+    no such column, the n columns beside the label make it, in order.
+    The result's folder appears below `out` when all is done: model.onnx (the winner) and report/.
+
+    Raises:
+        BuildError: the file is no ONNX model, the data does not fit it, or its outputs cannot be scored.
+    """
+    progress = Progress(silent=silent)
+    with progress.stage("data"):
+        whole = _load(model)
+        rows = _held_out(ServedModel.open(model), data, label_column)
+        progress.conclude(f"{data.name}: {len(rows):,} rows")
+    run_id = runs.new_id(f"press-{model.stem}")
+    with (
+        runs.whole_folder(out / run_id) as folder,
+        tempfile.TemporaryDirectory(prefix="coldpress-") as scratch,
+    ):
+        with progress.stage("press"):
+            original = Path(scratch) / "original.onnx"
+            # Weights that lie beside the file come into it: like is compared with like, one file each.
+            onnx.save(whole, original)
+            pressed, winner = press(original, Path(scratch), rows, None, gate or Gate(), progress)
+            progress.conclude(outcome(pressed))
+        write_atomic(folder / MODEL, winner.read_bytes())
+        report = Report(
+            f"{model.name}, pressed", runs.now(), pressed, None, dict(progress.seconds), runs.versions()
+        )
+        write(report, folder / REPORT)
+    target = out / run_id
+    return PressResult(target, target / MODEL, target / REPORT / "index.html", pressed)
+
+
+def _load(path: Path) -> onnx.ModelProto:
+    try:
+        model = onnx.load(path)
+    except OSError as error:
+        raise BuildError(f"{path} cannot be read: {error.strerror or error}") from error
+    except DecodeError:
+        raise BuildError(f"{path} is no ONNX model") from None
+    if not model.graph.node:
+        raise BuildError(f"{path} is no ONNX model: it has no graph")
+    return model
+
+
+def _held_out(model: ServedModel, path: Path, label_column: str) -> HeldOut:
+    table = read_table(path)
+    target = column(table, label_column, path, "what the model should answer; --label-column names another")
+    if target.ndim != 1:
+        raise DataError(f"{path}: {label_column!r} must hold one value a row, not {list(target.shape[1:])}")
+    others = {name: values for name, values in table.items() if name != label_column}
+    joined = _joined(model, others)
+    inputs = {
+        spec.name: _typed(
+            joined if joined is not None else column(table, spec.name, path, "an input"), spec, path
+        )
+        for spec in model.inputs
+    }
+    return HeldOut(inputs, target)
+
+
+def _joined(model: ServedModel, columns: dict[str, Column]) -> Column | None:
+    """The columns side by side, if that is what the model's only input is."""
+    spec = model.inputs[0] if len(model.inputs) == 1 else None
+    if spec is None or spec.name in columns or len(spec.shape) != 2 or spec.shape[1] != len(columns):
+        return None
+    if any(values.ndim != 1 or values.dtype.kind not in "biuf" for values in columns.values()):
+        return None
+    return np.stack(list(columns.values()), axis=1)
+
+
+def _typed(values: Column, spec: TensorSpec, path: Path) -> Column:
+    strings = values.dtype == object
+    if strings != (spec.datatype == "BYTES"):
+        raise DataError(
+            f"{path}: {spec.name!r} holds {'text' if strings else 'numbers'}, and the model takes "
+            f"{spec.datatype}"
+        )
+    if spec.ranked and values.ndim == 1 and len(spec.shape) == 2 and spec.shape[1] == 1:
+        values = values[:, None]
+    wanted = list(spec.shape)
+    fits = len(wanted) == values.ndim and all(
+        w in (-1, g) for w, g in zip(wanted[1:], values.shape[1:], strict=True)
+    )
+    if spec.ranked and not fits:
+        raise DataError(
+            f"{path}: {spec.name!r} has the shape {list(values.shape)}, and the model takes {wanted} (-1 is "
+            "variable)"
+        )
+    return values if strings else values.astype(DTYPES[spec.datatype])

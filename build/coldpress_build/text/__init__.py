@@ -1,0 +1,1 @@
+"""One description of a tokeniser, as Python and as an ONNX graph."""

@@ -1,0 +1,94 @@
+"""`coldpress train`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from coldpress_ops.cli.options import DEFAULT_STATE, DEFAULT_URL, Json, Key, State, Url, connect, print_json
+
+if TYPE_CHECKING:
+    from coldpress_build.result import RunResult
+
+
+def train(
+    recipe: Annotated[str, typer.Argument(help="What to train: text-classifier.", show_default=False)],
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Set one of the recipe's settings; may be repeated."),
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            "--data",
+            help="A .jsonl, .csv or .npz file with the columns text and label; without it, movie reviews.",
+            show_default=False,
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", help="Where the run's folder goes; runs/ in the state folder.", show_default=False
+        ),
+    ] = None,
+    publish: Annotated[
+        str,
+        typer.Option(
+            "--publish", metavar="NAME", help="Publish the result as this model.", show_default=False
+        ),
+    ] = "",
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the result only.")] = False,
+    json: Json = False,
+    url: Url = DEFAULT_URL,
+    key: Key = "",
+    state: State = DEFAULT_STATE,
+) -> None:
+    """Train a model, export it to ONNX and press it.
+
+    The run's folder gets the model before and after the press, the figures and a report. The press picks the
+    smallest candidate that answers as well, as fast and the same in any batch; the original if there is none.
+
+    Example: coldpress train text-classifier --set epochs=10
+    """
+    # torch takes seconds to import.
+    from coldpress_build.config import override
+    from coldpress_build.pipeline import run
+    from coldpress_build.recipes import find
+
+    config = override(find(recipe).config, settings or [])
+    if publish:
+        from coldpress.registry import check_name
+
+        check_name(publish)  # before minutes of training, not after
+    result = run(recipe, config, out or state / "runs", data=data, silent=quiet)
+    if json:
+        print_json({"folder": str(result.folder), "model": str(result.model)} | result.metrics())
+    else:
+        _show(result)
+    if publish:
+        with connect(url, key, state) as client:
+            published = client.publish(publish, result.model)
+        typer.echo(f"{publish} version {published.version} is ready", err=True)
+
+
+def _show(result: "RunResult") -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    counts = ", ".join(f"{count:,} {part}" for part, count in result.training.counts.items())
+    table = Table(box=None, pad_edge=False)
+    for head in ("model", "test accuracy", "bytes"):
+        table.add_column(head, justify="left" if head == "model" else "right")
+    pressed = result.pressed
+    table.add_row(f"published ({pressed.winner})", f"{result.accuracy:.4f}", f"{result.bytes:,}")
+    table.add_row("before the press", f"{result.original_accuracy:.4f}", f"{result.original_bytes:,}")
+    table.add_row(result.training.baseline.name, f"{result.baseline_accuracy:.4f}", "")
+    console = Console(highlight=False)
+    console.print(f"{result.dataset}: {counts}", soft_wrap=True)
+    console.print(table)
+    for candidate in pressed.candidates:
+        if not candidate.passed:
+            console.print(
+                f"{candidate.name} failed the gate: {candidate.reason}", markup=False, soft_wrap=True
+            )
+    console.print(f"model   {result.model}\nreport  {result.report}", markup=False, soft_wrap=True)

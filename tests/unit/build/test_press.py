@@ -1,0 +1,293 @@
+"""The press, on small models made by hand: real candidates, measured in the real serving runtime."""
+
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from coldpress_build.errors import BuildError, DataError
+from coldpress_build.press.candidates import RECIPES, Recipe
+from coldpress_build.press.gate import Figures, Gate, reasons
+from coldpress_build.press.heldout import HeldOut, Scoring, scoring_of
+from coldpress_build.press.measure import Answers, answers, ask, batch_sizes, ratio, side_by_side
+from coldpress_build.press.press import Pressed, press
+from coldpress_build.progress import Progress
+from coldpress_build.serving import ServedModel
+
+FLOAT, INT64, STRING = TensorProto.FLOAT, TensorProto.INT64, TensorProto.STRING
+WIDTH, CLASSES = 256, 4
+
+
+def model_of(
+    nodes: list[onnx.NodeProto],
+    inputs: list[tuple[str, int, list[Any]]],
+    outputs: list[tuple[str, int, list[Any]]],
+    constants: dict[str, NDArray[Any]],
+    metadata: dict[str, str] | None = None,
+) -> bytes:
+    graph = helper.make_graph(
+        nodes,
+        "g",
+        [helper.make_tensor_value_info(*row) for row in inputs],
+        [helper.make_tensor_value_info(*row) for row in outputs],
+        [numpy_helper.from_array(value, name) for name, value in constants.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+    helper.set_model_props(model, metadata or {})
+    data: bytes = model.SerializeToString()
+    return data
+
+
+def weights() -> NDArray[np.float32]:
+    return np.random.default_rng(0).normal(size=(WIDTH, CLASSES * 64)).astype(np.float32)
+
+
+def classifier(batch: str | int = "batch", scale: float = 1.0) -> bytes:
+    """x [batch, WIDTH] -> scores [batch, CLASSES], through a wide layer that is worth pressing."""
+    second = np.random.default_rng(1).normal(size=(CLASSES * 64, CLASSES)).astype(np.float32)
+    return model_of(
+        [
+            helper.make_node("MatMul", ["x", "w"], ["h"], "first"),
+            helper.make_node("Tanh", ["h"], ["t"], "tanh"),
+            helper.make_node("MatMul", ["t", "v"], ["scores"], "second"),
+        ],
+        [("x", FLOAT, [batch, WIDTH])],
+        [("scores", FLOAT, [batch, CLASSES])],
+        {"w": weights() * np.float32(scale), "v": second},
+        {"coldpress.labels": '["a", "b", "c", "d"]', "coldpress.description": "by hand"},
+    )
+
+
+def rows_for(model: bytes, count: int = 256) -> HeldOut:
+    """Rows whose target is what the model itself answers."""
+    x = np.random.default_rng(2).normal(size=(count, WIDTH)).astype(np.float32)
+    served = ServedModel.open(model)
+    given = ask(served, HeldOut({"x": x}, np.zeros(count)), batch_sizes(served)[-1])["scores"]
+    return HeldOut({"x": x}, np.array(["abcd"[i] for i in given.argmax(1)], object))
+
+
+def pressed(model: bytes, rows: HeldOut, tmp_path: Path, **options: Any) -> tuple[Pressed, Path]:
+    original = tmp_path / "original.onnx"
+    original.write_bytes(model)
+    options = {"test": None, "gate": Gate(), **options}
+    return press(original, tmp_path, rows, progress=Progress(silent=True), **options)
+
+
+def test_the_winner_is_smaller_and_answers_alike(tmp_path: Path) -> None:
+    model = classifier()
+    rows = rows_for(model)
+    # Times of this model are not the point here, and the machine may be busy.
+    gate = Gate(max_loss=2.0, max_slower=10.0)
+    result, file = pressed(model, rows, tmp_path, gate=gate, test=rows)
+    assert [one.name for one in result.candidates] == ["fp32", *(recipe.name for recipe in RECIPES)]
+    assert result.scoring == Scoring("accuracy", "scores", ("a", "b", "c", "d"))
+    assert result.original.answers.score == 100.0
+    assert result.best.bytes < 0.5 * result.original.bytes
+    assert result.best.served_bytes < result.original.served_bytes
+    assert result.best.answers.score == result.best.test_score >= 98.0
+    assert file.stat().st_size == result.best.bytes
+    winner = ServedModel.open(file)
+    assert winner.metadata["coldpress.description"] == "by hand"
+    assert ask(winner, rows, 64)["scores"].shape == (256, CLASSES)
+
+
+def test_answers_that_depend_on_the_batch_fail_the_gate(tmp_path: Path) -> None:
+    model = classifier()
+    result, _ = pressed(model, rows_for(model), tmp_path, recipes=RECIPES[1:2])
+    dynamic = result.candidate("int8-dynamic")
+    assert not dynamic.passed
+    assert "apart in a batch" in dynamic.reason
+    assert dynamic.figures is not None
+    assert (dynamic.figures.answers.batch_difference or 0) > 1e-3
+    assert (result.original.answers.batch_difference or 0) < 1e-4
+
+
+def test_what_loses_too_much_is_never_chosen(tmp_path: Path) -> None:
+    def ruin(original: Path, target: Path) -> None:
+        model = onnx.load(original)
+        del model.graph.initializer[:]
+        small = {"w": weights() * 0, "v": np.zeros((CLASSES * 64, CLASSES), np.float32)}
+        model.graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in small.items())
+        model.graph.name = ""  # a byte smaller
+        onnx.save(model, target)
+
+    def broken(*_: Path) -> None:
+        raise RuntimeError("no luck")
+
+    def unreadable(_: Path, target: Path) -> None:
+        onnx.save(onnx.ModelProto(ir_version=10), target)
+
+    model = classifier()
+    recipes = tuple(Recipe(make.__name__, "", make) for make in (ruin, broken, unreadable))
+    result, file = pressed(model, rows_for(model), tmp_path, recipes=recipes)
+    assert (result.winner, file.name) == ("fp32", "original.onnx")
+    assert "loses" in result.candidate("ruin").reason
+    assert result.candidate("broken").reason == "it could not be made: RuntimeError: no luck"
+    assert result.candidate("unreadable").reason.startswith("it does not run: ")
+    assert result.candidate("unreadable").figures is None
+
+
+def test_numbers_that_are_not_finite_are_an_error_of_the_original(tmp_path: Path) -> None:
+    model = classifier()
+    rows = rows_for(model)
+    poisoned = HeldOut({"x": np.where(np.arange(256)[:, None] == 7, np.nan, rows.inputs["x"])}, rows.target)
+    poisoned = HeldOut({"x": poisoned.inputs["x"].astype(np.float32)}, rows.target)
+    with pytest.raises(BuildError, match="not finite on these rows"):
+        pressed(model, poisoned, tmp_path)
+
+
+@pytest.mark.parametrize("batch", [1, 8])
+def test_a_fixed_batch_size_is_kept_to(tmp_path: Path, batch: int) -> None:
+    model = classifier(batch)
+    rows = rows_for(model, 20)
+    result, _ = pressed(model, rows, tmp_path, recipes=RECIPES[2:3])
+    assert result.original.answers == Answers(100.0, finite=True, batch_difference=None, batch_flips=0)
+
+
+def test_a_regressor_is_scored_by_r_squared(tmp_path: Path) -> None:
+    w = np.random.default_rng(3).normal(size=(WIDTH, 1)).astype(np.float32)
+    model = model_of(
+        [helper.make_node("MatMul", ["x", "w"], ["y"], "only")],
+        [("x", FLOAT, ["batch", WIDTH])],
+        [("y", FLOAT, ["batch", 1])],
+        {"w": w},
+    )
+    x = np.random.default_rng(4).normal(size=(200, WIDTH)).astype(np.float32)
+    rows = HeldOut({"x": x}, (x @ w)[:, 0].astype(np.float64))
+    result, _ = pressed(model, rows, tmp_path, recipes=RECIPES[2:3])
+    assert result.scoring == Scoring("R²", "y")
+    assert result.original.answers.score == pytest.approx(100.0, abs=1e-6)
+
+
+def scored(target: list[Any], outputs: list[tuple[str, int, list[Any]]], labels: str = "") -> Scoring:
+    """How a model with these outputs, each an identity of an input, is scored."""
+    model = model_of(
+        [helper.make_node("Identity", [f"in_{name}"], [name]) for name, _, _ in outputs],
+        [(f"in_{name}", kind, shape) for name, kind, shape in outputs],
+        outputs,
+        {},
+        {"coldpress.labels": labels} if labels else None,
+    )
+    return scoring_of(
+        ServedModel.open(model), np.array(target, object if isinstance(target[0], str) else None)
+    )
+
+
+@pytest.mark.parametrize(
+    ("target", "outputs", "labels", "scoring"),
+    [
+        (["a", "b"], [("label", STRING, ["n"]), ("p", FLOAT, ["n", 2])], "", Scoring("accuracy", "label")),
+        ([0, 1], [("p", FLOAT, ["n", 2])], "", Scoring("accuracy", "p", ("0", "1"))),
+        (["a", "b"], [("p", FLOAT, ["n", 2])], '["a", "b"]', Scoring("accuracy", "p", ("a", "b"))),
+        ([3, 7], [("k", INT64, ["n"])], "", Scoring("accuracy", "k")),
+        ([0.5, 1.5], [("k", INT64, ["n"]), ("y", FLOAT, ["n"])], "", Scoring("R²", "y")),
+        ([0, 1], [("y", FLOAT, ["n", 1])], "", Scoring("R²", "y")),
+    ],
+)
+def test_the_target_decides_what_is_compared(
+    target: list[Any], outputs: list[tuple[str, int, list[Any]]], labels: str, scoring: Scoring
+) -> None:
+    assert scored(target, outputs, labels) == scoring
+
+
+def test_targets_that_cannot_be_scored_are_refused() -> None:
+    two = [("p", FLOAT, ["n", 2])]
+    with pytest.raises(DataError, match="the target is 1 in all 2 rows"):
+        scored([1, 1], two)
+    with pytest.raises(DataError, match="the target holds 'c', and the model's classes are 'a', 'b'"):
+        scored(["a", "c"], two, '["a", "b"]')
+    with pytest.raises(BuildError, match=r"no output can be compared .* p \(tensor of FP32 \[-1, 2, 2\]\)"):
+        scored(["a", "b"], [("p", FLOAT, ["n", 2, 2])])
+
+
+def test_classes_are_compared_by_name() -> None:
+    scoring = Scoring("accuracy", "p", ("a", "b"))
+    assert scoring.answers(np.array([[0.1, 0.9], [0.8, 0.2]])).tolist() == ["b", "a"]
+    assert scoring.points(np.array(["b", "a"], object), np.array(["b", "b"], object)) == 50.0
+    assert Scoring("accuracy", "k").points(np.array(["3", "7"], object), np.array([3, 8])) == 50.0
+
+
+def test_a_row_that_answers_otherwise_in_a_batch_is_counted() -> None:
+    # Softmax over the rows of the batch: alone every row has the score 1 for each class.
+    model = model_of(
+        [helper.make_node("Softmax", ["x"], ["p"], axis=0)],
+        [("x", FLOAT, ["n", 2])],
+        [("p", FLOAT, ["n", 2])],
+        {},
+    )
+    rows = HeldOut({"x": np.array([[0, 3], [2, 0], [5, 1]], np.float32)}, np.array([0, 1, 0]))
+    found = answers(ServedModel.open(model), rows, Scoring("accuracy", "p", ("0", "1")))
+    assert found.batch_flips == 2  # alone all tie and are class 0; in the batch the first two are not
+    assert (found.batch_difference or 0) > 0.5
+
+
+GOOD = Figures(
+    bytes=50,
+    served_bytes=60,
+    optimised=True,
+    note="",
+    answers=Answers(90.0, finite=True, batch_difference=1e-7, batch_flips=0),
+    test_score=None,
+    latency_ms=1.0,
+    slower=1.0,
+    open_ms=10.0,
+    opens_slower=1.0,
+)
+ORIGINAL = replace(GOOD, bytes=100, served_bytes=120)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({}, None),
+        ({"answers": replace(GOOD.answers, score=89.5)}, None),
+        (
+            {"answers": replace(GOOD.answers, score=89.49)},
+            "loses 0.51 points (89.49 after 90.00), 0.5 allowed",
+        ),
+        (
+            {"answers": replace(GOOD.answers, score=float("nan"))},
+            "loses nan points (nan after 90.00), 0.5 allowed",
+        ),
+        ({"answers": replace(GOOD.answers, finite=False)}, "some of its numbers are not finite"),
+        ({"answers": replace(GOOD.answers, batch_difference=None)}, None),
+        (
+            {"answers": replace(GOOD.answers, batch_difference=0.01)},
+            "answers 0.01 apart in a batch, 0.001 allowed",
+        ),
+        (
+            {"answers": replace(GOOD.answers, batch_difference=float("nan"))},
+            "answers nan apart in a batch, 0.001 allowed",
+        ),
+        ({"answers": replace(GOOD.answers, batch_flips=2)}, "2 rows change their class in a batch"),
+        ({"bytes": 100}, "is not smaller: 100 bytes after 100"),
+        ({"served_bytes": 121}, "is not smaller as it is served: 121 bytes after 120"),
+        ({"slower": 1.1}, None),
+        ({"slower": 1.11}, "answers in 1.11 times the time, 1.1 allowed"),
+        ({"opens_slower": 1.11}, "opens in 1.11 times the time, 1.1 allowed"),
+        ({"optimised": False, "note": "why"}, "cannot be stored in the form that opens fastest: why"),
+    ],
+)
+def test_the_gate(change: dict[str, Any], reason: str | None) -> None:
+    assert reasons(replace(GOOD, **change), ORIGINAL, Gate()) == (() if reason is None else (reason,))
+
+
+def test_times_too_short_to_matter_do_not_fail_the_gate() -> None:
+    quick = replace(ORIGINAL, latency_ms=0.05, open_ms=2.0)
+    assert reasons(replace(GOOD, slower=1.4, opens_slower=1.5), quick, Gate()) == ()
+    assert len(reasons(replace(GOOD, slower=1.41, opens_slower=1.51), quick, Gate())) == 2
+
+
+def test_calls_take_turns() -> None:
+    turns: list[str] = []
+    times = side_by_side({name: lambda name=name: turns.append(name) for name in "ab"}, rounds=3)  # type: ignore[misc]
+    assert {name: len(found) for name, found in times.items()} == {"a": 3, "b": 3}
+    changes = sum(one != other for one, other in pairwise(turns))
+    assert changes == 7  # warm-ups a, b; then a, b in each of three rounds
+    assert ratio([2.0, 3.0, 9.0], [1.0, 1.0, 1.0]) == 3.0
