@@ -1,4 +1,4 @@
-"""API Gateway's event as Mangum reads it, with two things put right: the host and what precedes a path."""
+"""API Gateway's event as Mangum reads it, with the host, the content type and the path put right."""
 
 from typing import Any
 from urllib.parse import unquote
@@ -15,6 +15,9 @@ class Gateway(HTTPGateway):
         """The ASGI scope."""
         event: dict[str, Any] = self.event
         headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+        # `curl -d` marks its body as a form unless it is told otherwise, and nothing here takes forms.
+        if headers.get("content-type") == "application/x-www-form-urlencoded":
+            headers["content-type"] = "application/json"
         # Mangum splits the host at every colon and fails on IPv6 ("[::1]:8000"); nothing here reads
         # the server address it makes of it, so it gets a host it can split.
         self.event = event | {"headers": headers | {"host": "gateway"}}

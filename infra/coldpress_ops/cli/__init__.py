@@ -4,15 +4,13 @@ Nothing here may import what is slow at import time; commands do that when they 
 """
 
 from collections.abc import Callable
-from importlib import import_module
-from importlib.util import find_spec
 from inspect import cleandoc
 from typing import Annotated, Any
 
 import typer
 
 from coldpress import __version__
-from coldpress_ops.cli import keys, models, predict, publish
+from coldpress_ops.cli import demo, keys, models, predict, press, publish, train, up
 from coldpress_ops.cli.failures import Commands
 
 app = typer.Typer(
@@ -24,8 +22,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-BUILD = "Build"
 SERVE = "Serve"
+BUILD = "Build"
 MODELS = "Models"
 
 
@@ -53,11 +51,12 @@ def _add(panel: str, command: Callable[..., Any]) -> None:
     app.command(rich_help_panel=panel, short_help=short)(command)
 
 
-for panel, name in ((SERVE, "up"), (SERVE, "demo"), (BUILD, "train"), (BUILD, "press")):
-    if find_spec(f"coldpress_ops.cli.{name}"):
-        _add(panel, getattr(import_module(f"coldpress_ops.cli.{name}"), name))
+for serving in (up.up, demo.demo):
+    _add(SERVE, serving)
 app.add_typer(keys.app, name="keys", rich_help_panel=SERVE)
-for command in (
+for building in (train.train, press.press):
+    _add(BUILD, building)
+for using in (
     publish.publish,
     predict.predict,
     models.models,
@@ -65,7 +64,7 @@ for command in (
     models.promote,
     models.rollback,
 ):
-    _add(MODELS, command)
+    _add(MODELS, using)
 
 
 def main() -> None:

@@ -31,4 +31,7 @@ def _words(error: Exception) -> str:
         return " ".join(str(error).split())
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    if isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith("coldpress"):
+        package = error.name.partition(".")[0]
+        return f"{package} is not installed; this command needs: pip install 'coldpress[api,build]'"
     return f"internal error, {type(error).__name__}: {error}; coldpress --debug … shows the traceback"

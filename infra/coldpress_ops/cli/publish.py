@@ -30,6 +30,9 @@ def publish(
         str, typer.Option("--alias", help="The alias to point at it once it is ready; '' moves none.")
     ] = DEFAULT_ALIAS,
     wait: Annotated[bool, typer.Option(help="Stay until the file is checked and registered.")] = True,
+    timeout: Annotated[
+        float, typer.Option("--timeout", min=0, help="Seconds to stay; the upload goes on without.")
+    ] = 900,
     json: Json = False,
     url: Url = DEFAULT_URL,
     key: Key = "",
@@ -43,7 +46,14 @@ def publish(
     Example: coldpress publish sentiment model.onnx
     """
     with connect(url, key, state) as client, ExitStack() as stack:
-        result = client.publish(name, file, alias or None, wait=wait, on_progress=_progress(stack, file.name))
+        result = client.publish(
+            name,
+            file,
+            alias or None,
+            wait=wait,
+            wait_seconds=timeout,
+            on_progress=_progress(stack, file.name),
+        )
     if json:
         from dataclasses import asdict
 

@@ -4,6 +4,7 @@ import importlib.util
 import io
 import json
 import logging
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -185,3 +186,10 @@ def logged(_importable: None) -> Callable[[], list[dict[str, Any]]]:
         assert isinstance(handler, logging.StreamHandler)
         handler.setStream(stream)
     return lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A port where nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])

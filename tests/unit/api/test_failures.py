@@ -5,6 +5,9 @@ from typing import Any
 
 import pytest
 
+from coldpress.registry import Registry
+from coldpress.store import Store
+
 JSON_TYPE = {"content-type": "application/json"}
 
 
@@ -18,7 +21,7 @@ JSON_TYPE = {"content-type": "application/json"}
         ("null", JSON_TYPE, "the body must be a JSON object"),
         (
             '{"model": "a"}',
-            {"content-type": "application/x-www-form-urlencoded"},
+            {"content-type": "text/csv"},
             "the body was not read as JSON: send content-type application/json",
         ),
         ("[" * 100_000, JSON_TYPE, "There was an error parsing the body"),
@@ -90,12 +93,17 @@ def test_the_unexpected_is_logged_and_not_told(api: Any, register: Any, logged: 
     )
 
 
-def test_storage_that_is_gone_is_a_503(api: Any, tmp_path: Any) -> None:
-    key = api.admin
-    api.call("GET", "/models")  # the key is known now
-    (tmp_path / "objects").rename(tmp_path / "elsewhere")
-    (tmp_path / "objects").write_text("a file where the folder was")
+def test_storage_that_does_not_answer_is_a_503(
+    make_api: Any, free_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api = make_api()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_port}")
+    monkeypatch.setenv("AWS_REGION", "eu-central-1")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "example")
+    here = api.module.app.state.deployment
+    gone = Store("s3://models")
+    api.module.app.state.deployment = here._replace(store=gone, registry=Registry(gone))
     answer = api.call("GET", "/models/sentiment")
     assert answer.status == 503
-    assert answer.json["error"].startswith("object storage did not answer for models/sentiment")
-    assert key not in answer.body
+    assert answer.json["error"].startswith("object storage ")

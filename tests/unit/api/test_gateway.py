@@ -47,3 +47,8 @@ def test_a_base_path_may_stand_in_front(make_api: Any) -> None:
     assert api.call("GET", "/mlx/models").status == 404
     assert 'src="/ml/docs/files/swagger-ui-bundle.js"' in api.call("GET", "/ml/docs").body
     assert api.call("GET", "/ml/openapi.json").json["servers"] == [{"url": "/ml"}]
+
+
+@pytest.mark.parametrize("kind", ["application/json", "application/x-www-form-urlencoded", None])
+def test_a_body_is_json_also_where_curl_calls_it_a_form(api: Any, kind: str | None) -> None:
+    assert api.call("POST", "/uploads", WISH, headers={"content-type": kind} if kind else {}).status == 201

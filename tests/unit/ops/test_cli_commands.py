@@ -63,6 +63,25 @@ def test_publish_without_waiting(run: Any, deployment: Any, onnx_file: Path) -> 
     assert err.endswith(f"what becomes of it: GET {deployment.url}/uploads/{out}")
 
 
+def test_publish_shows_its_progress_to_whoever_watches(
+    run: Any, onnx_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")  # rich then takes stderr for a terminal
+    status, out, err = outcome(run("publish", "sentiment", str(onnx_file)))
+    assert (status, out) == (0, "1\n")
+    assert "uploading" in err
+    assert "700.0/700.0 kB" in err
+    assert "ready …" in err
+
+
+def test_publish_stays_for_so_long(run: Any, tmp_path: Path) -> None:
+    (tmp_path / "slow.onnx").write_bytes(b"slow")
+    status, out, err = outcome(run("publish", "sentiment", "slow.onnx", "--timeout", "0.2"))
+    assert (status, out) == (1, "")
+    assert " is received after 0.2 s; it is not lost: see GET " in err
+    assert err.startswith("error: the upload sentiment.")
+
+
 def test_a_refusal_is_its_reason(run: Any, tmp_path: Path) -> None:
     (tmp_path / "bad.onnx").write_bytes(b"bad")
     assert outcome(run("publish", "sentiment", "bad.onnx")) == (1, "", "error: model.onnx is no ONNX file\n")
