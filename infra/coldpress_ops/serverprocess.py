@@ -69,7 +69,8 @@ def start(state: Path, port: int = 0) -> ServerProcess:
             raise ServerFailed(f"the local server did not start: {said.strip()}")
         time.sleep(0.02)
     process.kill()
-    raise ServerFailed(f"the local server did not answer within {READY_SECONDS} s: {output.read_text().strip()}")
+    said = output.read_text().strip()
+    raise ServerFailed(f"the local server did not answer within {READY_SECONDS} s: {said}")
 
 
 @contextmanager
