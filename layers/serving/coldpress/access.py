@@ -10,10 +10,10 @@ import hashlib
 import json
 import time
 from collections.abc import Mapping
-from typing import Any, NamedTuple
 
 from coldpress.errors import Forbidden, InvalidRequest, NotFound, Unauthorized
 from coldpress.store import Store
+from coldpress.typed import Any, NamedTuple
 
 KEY_PREFIX = "cp_"
 MAX_KEY_LENGTH = 200

@@ -2,7 +2,8 @@
 
 import threading
 from collections.abc import Callable
-from typing import Generic, TypeVar
+
+from coldpress.typed import Generic, TypeVar
 
 T = TypeVar("T")
 

@@ -6,9 +6,9 @@ Load Balancer sends format 1.0 without a stage and with percent-encoded paths.
 
 import os
 from collections.abc import Mapping
-from typing import Any, NamedTuple
 
 from coldpress.errors import InvalidRequest, TooLarge
+from coldpress.typed import Any, NamedTuple
 
 MAX_ANSWER_BYTES = 6 * 1000 * 1000
 """Lambda refuses a response payload above 6 MB."""

@@ -1,7 +1,6 @@
 """What the data plane says of itself and its models: every action that runs no model."""
 
 import time
-from typing import TYPE_CHECKING, Any
 
 from coldpress.errors import InvalidRequest
 from coldpress.gateway import Request, Response
@@ -11,6 +10,7 @@ from coldpress.protocols.values import parse, to_json
 from coldpress.registry import DEFAULT_ALIAS, Manifest, Registry
 from coldpress.routes import Route
 from coldpress.telemetry import Trace
+from coldpress.typed import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from coldpress.serving import DataPlane

@@ -4,7 +4,6 @@ ONNX Runtime's library is opened by a thread from the start: it takes longer tha
 """
 
 import time
-from typing import TYPE_CHECKING
 
 from coldpress.aside import Aside
 from coldpress.cpu import fits
@@ -14,6 +13,7 @@ from coldpress.settings import Settings
 from coldpress.store import Store
 from coldpress.telemetry import Trace
 from coldpress.threads import threads_for
+from coldpress.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import mmap

@@ -10,10 +10,10 @@ object to know everything it must fetch.
 import json
 import math
 from collections.abc import Iterable
-from typing import Any, NamedTuple
 
 from coldpress.errors import Conflict, InvalidRequest, NotFound
 from coldpress.store import Store
+from coldpress.typed import Any, NamedTuple
 
 DEFAULT_ALIAS = "prod"
 MAX_NAME = 63

@@ -2,10 +2,10 @@
 
 import time
 import zlib
-from typing import Any
 
 from coldpress.aside import Aside
 from coldpress.registry import Alias, Manifest, Registry
+from coldpress.typed import Any
 
 
 class Resolver:

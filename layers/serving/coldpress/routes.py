@@ -5,10 +5,9 @@
 /models/{m}[@alias|/versions/{v}]/predict         plain bodies
 """
 
-from typing import NamedTuple
-
 from coldpress.errors import InvalidRequest, MethodNotAllowed, NotFound
 from coldpress.registry import DEFAULT_ALIAS, check_name
+from coldpress.typed import NamedTuple
 
 
 class Route(NamedTuple):

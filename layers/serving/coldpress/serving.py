@@ -2,7 +2,6 @@
 
 import os
 import time
-from typing import Any
 
 from coldpress import access, errors, gateway, routes, settings
 from coldpress.gateway import Request, Response
@@ -16,6 +15,7 @@ from coldpress.settings import Settings
 from coldpress.statistics import Statistics
 from coldpress.store import Store
 from coldpress.telemetry import Trace
+from coldpress.typed import Any
 
 LEAST_COMPRESSED = 1024
 """Bytes; smaller answers are not worth compressing."""

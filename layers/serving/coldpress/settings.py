@@ -7,9 +7,9 @@ import of `dataclasses` (which brings `inspect`, `ast` and `dis` along).
 import os
 from collections.abc import Mapping
 from math import inf
-from typing import NamedTuple
 
 from coldpress.errors import ColdpressError
+from coldpress.typed import NamedTuple
 
 PREFIX = "COLDPRESS_"
 

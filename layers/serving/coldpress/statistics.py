@@ -5,10 +5,10 @@ https://github.com/triton-inference-server/server/blob/main/docs/protocol/extens
 
 import time
 from collections.abc import Mapping
-from typing import Any
 
 from coldpress.registry import Manifest
 from coldpress.tensors import Tensor
+from coldpress.typed import Any
 
 STAGES = ("success", "fail", "queue", "compute_input", "compute_infer", "compute_output")
 

@@ -8,9 +8,9 @@ import mmap
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from coldpress.errors import ColdpressError, Conflict, Internal, InvalidRequest, NotFound, Unavailable
+from coldpress.typed import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore

@@ -8,7 +8,8 @@ import json
 import os
 import sys
 import time
-from typing import Any
+
+from coldpress.typed import Any
 
 NAMESPACE = "Coldpress"
 SERVICE = "coldpress-predict"

@@ -12,11 +12,11 @@ import hashlib
 import json
 import os
 import time
-from typing import Any, NamedTuple
 
 from coldpress.errors import Forbidden, InvalidRequest, NotFound
 from coldpress.registry import DEFAULT_ALIAS, check_name
 from coldpress.store import Store
+from coldpress.typed import Any, NamedTuple
 
 INCOMING = "incoming/"
 REJECTED = "rejected/"

@@ -4,12 +4,11 @@ It is an Open Inference Protocol request in which an input may leave out `data`:
 or empty strings. That keeps a picture's worth of zeros out of the manifest, which every cold request reads.
 """
 
-from typing import Any
-
 from coldpress.errors import InvalidRequest
 from coldpress.protocols import oip
 from coldpress.settings import Settings
 from coldpress.tensors import DATATYPES, Tensor, element_count
+from coldpress.typed import Any
 
 
 def tensors_of(request: dict[str, Any], settings: Settings) -> list[Tensor]:

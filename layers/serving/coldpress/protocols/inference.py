@@ -1,12 +1,11 @@
 """What every protocol's request comes down to, and the shape that every protocol module has."""
 
-from typing import Any, NamedTuple, Protocol
-
 from coldpress.gateway import Request, Response
 from coldpress.registry import Manifest
 from coldpress.routes import Route
 from coldpress.settings import Settings
 from coldpress.tensors import Tensor
+from coldpress.typed import Any, NamedTuple, Protocol
 
 
 class Inference(NamedTuple):

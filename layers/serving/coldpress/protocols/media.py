@@ -3,8 +3,6 @@
 Nothing is decoded that the model can decode itself: an image reaches it as the bytes that came.
 """
 
-from typing import Any
-
 from coldpress.errors import InvalidRequest
 from coldpress.protocols.oip.binary import unpack
 from coldpress.protocols.plain import batched, only_input
@@ -13,6 +11,7 @@ from coldpress.protocols.values import check_lengths, numbers_of, pack
 from coldpress.registry import Manifest, TensorInfo
 from coldpress.settings import Settings
 from coldpress.tensors import Tensor
+from coldpress.typed import Any
 
 TYPES = (
     "application/json, text/plain, text/csv, application/x-npy, "

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from itertools import chain
-from typing import Any
 
 from coldpress.errors import InvalidRequest
+from coldpress.typed import Any
 
 
 def rectangle(value: Any, name: str, max_depth: int) -> tuple[list[int], list[Any]]:

@@ -5,8 +5,6 @@ text/plain is one row of text. JSON is one row or a list of rows; a row is an ob
 nested tells a row from a list of rows. CSV, .npy and images are in `media`.
 """
 
-from typing import Any
-
 from coldpress.errors import InvalidRequest, TooLarge, Unprocessable
 from coldpress.gateway import Request, Response
 from coldpress.protocols.inference import Inference
@@ -16,6 +14,7 @@ from coldpress.registry import Manifest, TensorInfo
 from coldpress.routes import Route
 from coldpress.settings import Settings
 from coldpress.tensors import Tensor, element_count
+from coldpress.typed import Any
 
 # curl -d sends the last one when no -H is given.
 _JSON = frozenset({"application/json", "", "application/x-www-form-urlencoded"})

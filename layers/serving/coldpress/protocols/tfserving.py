@@ -6,7 +6,6 @@ https://github.com/tensorflow/serving/blob/master/tensorflow_serving/g3doc/api_r
 """
 
 import struct
-from typing import Any
 
 from coldpress.errors import InvalidRequest, TooLarge
 from coldpress.gateway import Request, Response
@@ -17,6 +16,7 @@ from coldpress.registry import Manifest, TensorInfo
 from coldpress.routes import Route
 from coldpress.settings import Settings
 from coldpress.tensors import Tensor
+from coldpress.typed import Any
 
 SIGNATURE = "serving_default"
 _DTYPES = {

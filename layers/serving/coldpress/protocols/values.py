@@ -3,13 +3,13 @@
 import json
 import struct
 from array import array
-from typing import Any
 
 from coldpress.errors import InvalidRequest, TooLarge, Unprocessable
 from coldpress.gateway import MAX_ANSWER_BYTES
 from coldpress.protocols.nesting import nest
 from coldpress.settings import Settings
 from coldpress.tensors import DATATYPES, Datatype, Tensor, element_count
+from coldpress.typed import Any
 
 MAX_JSON_VALUES = MAX_ANSWER_BYTES // 2
 """A value and its comma are two bytes: more values can never be answered as JSON, and need not be tried."""

@@ -8,7 +8,6 @@ https://github.com/triton-inference-server/server/blob/main/docs/protocol/extens
 
 from math import prod
 from struct import pack, unpack_from
-from typing import Any
 
 from coldpress.errors import InvalidRequest
 from coldpress.protocols.oip.inference import LENGTH_HEADER
@@ -16,6 +15,7 @@ from coldpress.protocols.values import check_lengths, count_of, datatype_of
 from coldpress.registry import Manifest
 from coldpress.settings import Settings
 from coldpress.tensors import DATATYPES, Tensor
+from coldpress.typed import Any
 
 
 def split(body: bytes, header: str) -> tuple[bytes, memoryview]:

@@ -3,10 +3,9 @@
 https://github.com/triton-inference-server/server/blob/main/docs/protocol/extension_classification.md
 """
 
-from typing import Any
-
 from coldpress.errors import InvalidRequest
 from coldpress.tensors import DATATYPES, Tensor
+from coldpress.typed import Any
 
 _REFUSED = frozenset({"FP16", "BF16", "BOOL", "BYTES"})
 

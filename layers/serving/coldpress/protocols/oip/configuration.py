@@ -3,9 +3,8 @@
 https://github.com/triton-inference-server/server/blob/main/docs/protocol/extension_model_configuration.md
 """
 
-from typing import Any
-
 from coldpress.registry import Manifest, TensorInfo
+from coldpress.typed import Any
 
 _SPECIAL = {"BYTES": "TYPE_STRING"}
 

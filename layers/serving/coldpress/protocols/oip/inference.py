@@ -1,7 +1,5 @@
 """Inference requests and answers: a JSON part, and binary tensors behind it where asked for."""
 
-from typing import TYPE_CHECKING, Any, NamedTuple
-
 from coldpress.errors import InvalidRequest, TooLarge, Unprocessable, Unsupported
 from coldpress.gateway import MAX_ANSWER_BYTES, Request, Response
 from coldpress.protocols.inference import Inference
@@ -11,6 +9,7 @@ from coldpress.registry import Manifest
 from coldpress.routes import Route
 from coldpress.settings import Settings
 from coldpress.tensors import Tensor
+from coldpress.typed import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from coldpress.protocols.oip.binary import Reader

@@ -1,9 +1,8 @@
 """What a server and its models say of themselves: `GET /v2…`."""
 
-from typing import Any
-
 from coldpress import __version__
 from coldpress.registry import Manifest
+from coldpress.typed import Any
 
 EXTENSIONS = (
     "binary_tensor_data",
