@@ -124,9 +124,14 @@ def _bytes(item: Any, name: str) -> Any:
     from binascii import Error, a2b_base64
 
     try:
-        return a2b_base64(item["b64"], strict_mode=True)
-    except (KeyError, TypeError, ValueError, Error) as error:
-        raise InvalidRequest(f'input {name!r}: {{"b64": …}} must hold base64 text: {error}') from None
+        if len(item) == 1:
+            return a2b_base64(item["b64"], strict_mode=True)
+        reason = f"it has {len(item)} keys"
+    except KeyError:
+        reason = "it has another key"
+    except (TypeError, ValueError, Error) as error:
+        reason = str(error)
+    raise InvalidRequest(f'input {name!r}: an object must be {{"b64": base64 text}}: {reason:.200}')
 
 
 def _refuse_lossy(values: list[Any], info: TensorInfo) -> None:
