@@ -105,8 +105,8 @@ def address(answer: dict[str, Any], event: dict[str, Any]) -> dict[str, Any]:
 
     A load balancer with multi-value headers switched on sends no others and reads no others.
     """
-    method = event.get("httpMethod") or event.get("requestContext", {}).get("http", {}).get("method")
-    if method == "HEAD":
+    context = event.get("requestContext") or {}
+    if "HEAD" in (event.get("httpMethod"), context.get("http", {}).get("method")):
         answer |= {"body": "", "isBase64Encoded": False}
     if event.get("multiValueHeaders") and not event.get("headers"):
         answer["multiValueHeaders"] = {name: [value] for name, value in answer["headers"].items()}

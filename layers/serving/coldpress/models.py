@@ -108,15 +108,17 @@ class Models:
         return True
 
     def _take_in(self) -> None:
-        for key, (_, coming) in list(self._coming.items()):
+        for key, (began, coming) in list(self._coming.items()):
             if not coming.done():
                 continue
-            del self._coming[key]
             try:
                 self._open[key] = coming.result()
                 self._failures.pop(key, None)
             except Exception as error:  # told by `failure` and in the request's trace
+                if time.monotonic() - began >= SWAP_SECONDS:
+                    continue  # it may have failed for being frozen: whoever asks for it tries once more
                 self._failures[key] = (time.monotonic(), str(error))
+            del self._coming[key]
 
     def _waited_for(self, key: Key) -> Model | None:
         if key not in self._coming:

@@ -62,6 +62,10 @@ def _library_in(folder: str) -> str:
     return f"{folder}/{libraries[0]}" if libraries else ""
 
 
+M_MMAP_THRESHOLD = -3
+"""glibc's malloc.h: blocks above this many bytes are the system's, and go back to it when they are freed."""
+
+
 class Library:
     """The opened library and its one environment (`OrtEnv`). Both live until the process ends.
 
@@ -76,6 +80,9 @@ class Library:
         # Since 1.29 the Linux wheels send usage data, and decide so while they load.
         os.environ["ORT_DISABLE_TELEMETRY"] = "1"
         self.path = path
+        # Opening an ONNX file needs copies of its weights for a moment. glibc keeps freed blocks of up to
+        # 32 MiB for itself once it has seen one: 120 MB after eight models of 20 MB, each closed again.
+        ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, 1 << 20)
         self._library = ctypes.CDLL(path)  # kept: the functions below point into it
         get_base = self._library.OrtGetApiBase
         get_base.restype = c_void_p

@@ -1,0 +1,154 @@
+"""The cold path: what it waits for and what it imports."""
+
+import importlib.util
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import onnxruntime
+import pytest
+
+from coldpress.store import Store
+
+from .conftest import NOW, Plane, constant
+
+REPOSITORY = Path(__file__).parents[3]
+
+
+class Watched:
+    """Notes every call of a store's readers, and lets `gate` hold them up."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, gate: Callable[[str], None] = lambda _: None) -> None:
+        self.calls: list[str] = []
+        for name in ("get", "get_if_changed", "head", "walk", "folders", "fetch"):
+            monkeypatch.setattr(Store, name, self._watched(getattr(Store, name), name, gate))
+
+    def _watched(
+        self, method: Callable[..., Any], name: str, gate: Callable[[str], None]
+    ) -> Callable[..., Any]:
+        def call(store: Store, key: str, *more: Any) -> Any:
+            call_name = f"{name} {key.partition('/')[0] if key.startswith('keys/') else key}"
+            self.calls.append(call_name)
+            gate(call_name)
+            return method(store, key, *more)
+
+        return call
+
+
+@pytest.mark.parametrize("path", ["/models/m/predict", "/models/m/versions/1/predict", "/v2/models/m/ready"])
+def test_a_cold_request_waits_twice_for_the_store(
+    plane: Plane, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    plane.publish("m", 1, constant(1))
+    plane.restart()
+    # The key and the alias must be asked for side by side: neither gets its answer before both are asked for.
+    together = threading.Barrier(2, timeout=10)
+
+    def gate(call: str) -> None:
+        if call.startswith("get "):
+            together.wait()
+
+    watched = Watched(monkeypatch, gate)
+    answer = plane.call("GET" if path.endswith("ready") else "POST", path, "[1]")
+    assert (answer.status, answer.headers.get("x-model-version", "m/1")) == (200, "m/1")
+    second = (
+        "get models/m/versions/1/manifest.json" if "versions" in path else "get models/m/aliases/prod.json"
+    )
+    assert sorted(watched.calls[:2]) == ["get keys", second]
+    assert watched.calls[2:] == ["fetch models/m/versions/1/model-0.onnx"]
+
+
+def test_a_warm_request_does_not_ask_the_store(plane: Plane, monkeypatch: pytest.MonkeyPatch) -> None:
+    plane.publish("m", 1, constant(1))
+    plane.restart(alias_seconds=60.0)
+    for path in ("m", "m/versions/1"):
+        plane.version(path)
+    watched = Watched(monkeypatch)
+    for path in ("m", "m/versions/1", "m@prod"):
+        assert plane.version(path) == 1
+    assert watched.calls == []
+
+
+def test_an_alias_that_has_not_changed_costs_one_short_question(
+    plane: Plane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plane.publish("m", 1, constant(1))
+    plane.version()
+    watched = Watched(monkeypatch)
+    plane.version()
+    assert watched.calls == ["get_if_changed models/m/aliases/prod.json"]
+
+
+def test_a_moved_alias_brings_its_manifest_along(plane: Plane, monkeypatch: pytest.MonkeyPatch) -> None:
+    for version in (1, 2):
+        plane.publish("m", version, constant(version), alias="")
+    plane.registry.move("m", "prod", {1: 1}, NOW)
+    plane.registry.move("m", "dev", {2: 1}, NOW)
+    plane.version()
+    watched = Watched(monkeypatch)
+    assert plane.version("m@dev") == 2
+    assert watched.calls == ["get models/m/aliases/dev.json", "fetch models/m/versions/2/model-0.onnx"]
+
+
+# Each costs milliseconds, up to hundreds, that a cold request would wait for.
+UNWANTED = {
+    "asyncio", "boto3", "botocore", "concurrent.futures", "coldpress.ingest", "dataclasses", "email",
+    "http", "http.client", "importlib.metadata", "inspect", "logging", "mangum", "multiprocessing",
+    "numpy", "onnx", "onnxruntime", "pathlib", "pydantic", "random", "shutil", "socket", "ssl", "subprocess",
+    "tempfile", "tokenize", "traceback", "typing_extensions", "urllib", "urllib.request", "uuid",
+}  # fmt: skip
+
+ONE_REQUEST = """
+import sys
+sys.path[:0] = PATHS
+import json, os
+real, sys.stdout = sys.stdout, open(os.devnull, "w")
+sys.path.insert(0, "functions/predict")
+import app
+after_init = sorted(sys.modules)
+event = {"rawPath": "/models/m/predict", "headers": {"x-api-key": KEY}, "body": "[1.0]",
+         "requestContext": {"http": {"method": "POST"}, "requestId": "r"}}
+class Context:
+    def get_remaining_time_in_millis(self):
+        return 29000
+answer = app.handler(event, Context())
+assert answer["statusCode"] == 200, answer
+print(json.dumps([after_init, sorted(sys.modules)]), file=real)
+"""
+
+
+def imported(plane: Plane, url: str, environment: dict[str, str] | None = None) -> tuple[set[str], set[str]]:
+    """What the function has imported after its INIT, and after its first request."""
+    wheel = Path(onnxruntime.__file__).parent / "capi"
+    (library,) = wheel.glob("libonnxruntime.so.*")
+    obstore = importlib.util.find_spec("obstore")
+    assert obstore is not None
+    assert obstore.origin is not None
+    paths = [str(REPOSITORY / "layers/serving"), str(Path(obstore.origin).parents[1])]
+    script = ONE_REQUEST.replace("PATHS", repr(paths)).replace("KEY", repr(plane.key))
+    process = subprocess.run(
+        # -S: `site` runs what is installed here, such as editable installs, and imports as it likes.
+        [sys.executable, "-S", "-c", script],
+        env={"COLDPRESS_STORE": url, "COLDPRESS_ORT_LIBRARY": str(library)} | (environment or {}),
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert process.returncode == 0, process.stderr
+    after_init, after_request = json.loads(process.stdout)
+    return set(after_init), set(after_request)
+
+
+def test_nothing_heavy_is_imported_on_the_way_to_an_answer(plane: Plane) -> None:
+    plane.publish("m", 1, constant(1))
+    after_init, after_request = imported(plane, plane.store.url)
+    assert after_request & UNWANTED == set()
+    assert {"coldpress.serving", "coldpress.ort.session", "obstore"} <= after_request
+    # What is left to the first request is little: INIT is over before the caller waits, or should be.
+    later = {name.partition(".")[0] for name in after_request - after_init if name[0] != "_"}
+    assert later <= {"array", "binascii", "coldpress", "ctypes", "datetime", "obstore"}

@@ -1,0 +1,92 @@
+"""Models in memory: kept within the limit, and really given back."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from .conftest import Plane, constant, optimised
+
+MIB = 1 << 20
+
+
+def test_a_model_that_can_never_fit_is_refused_with_both_numbers(make_plane: Callable[..., Plane]) -> None:
+    plane = make_plane(memory_mb=10)
+    plane.publish("big", 1, constant(1, 7 * MIB))
+    plane.publish("small", 1, constant(1))
+    assert plane.version("small") == 1
+    answer = plane.predict("big", [1.0])
+    assert (answer.status, answer.body) == (
+        503,
+        {
+            "error": "big version 1 has 7 MiB, and this function keeps at most 6 MiB of models; "
+            "give it more memory"
+        },
+    )
+    assert plane.version("small") == 1
+
+
+def opened(plane: Plane, model: str) -> bool:
+    """Answers, and says whether the model had to be opened for it."""
+    answer = plane.predict(model, [1.0])
+    assert answer.status == 200, answer.body
+    return "open;dur=" in answer.headers["server-timing"]
+
+
+def test_the_least_recently_used_goes_first(make_plane: Callable[..., Plane]) -> None:
+    plane = make_plane(model_cache_bytes=int(2.5 * MIB))
+    for model in "abc":
+        plane.publish(model, 1, constant(1, MIB))
+    assert [opened(plane, model) for model in "abab"] == [True, True, False, False]
+    assert [opened(plane, model) for model in "acacb"] == [False, True, False, False, True]
+    # b took the place of a, the less recently used of a and c.
+    assert [opened(plane, model) for model in "cba"] == [False, False, True]
+
+
+def test_without_a_limit_all_stay(plane: Plane) -> None:
+    for model in "abc":
+        plane.publish(model, 1, constant(1, MIB))
+    assert [opened(plane, model) for model in "abcabc"] == [True] * 3 + [False] * 3
+
+
+# In a process of its own, so that nothing else grows.
+PARADE = """
+import json, os, sys
+sys.stdout = open(os.devnull, "w")
+from coldpress.serving import DataPlane
+from coldpress.settings import Settings
+url, key, kinds = sys.argv[1], sys.argv[2], sys.argv[3]
+plane = DataPlane(Settings(store=url, model_cache_bytes=50 << 20))
+page = os.sysconf("SC_PAGE_SIZE")
+def rss():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * page
+def ask(model):
+    event = {"rawPath": f"/models/{model}/predict", "headers": {"x-api-key": key}, "body": "[1.0]",
+             "requestContext": {"http": {"method": "POST"}, "requestId": "r"}}
+    answer = plane.answer(event)
+    assert answer["statusCode"] == 200, answer
+    return rss()
+after = [ask(f"{kinds}{number}") for number in [0, 1, 2, 3, 4, 5, 6, 7, 0, 1, 2, 3]]
+print(json.dumps(after), file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize("kind", ["onnx", "ort"])
+def test_evicted_models_give_their_memory_back(plane: Plane, tmp_path: Path, kind: str) -> None:
+    size = 20 * MIB
+    for number in range(8):
+        name, model = f"{kind}{number}", constant(number, size)
+        best = [] if kind == "onnx" else [
+            plane.artifact(name, 1, optimised(model, tmp_path), "model.ort", format="ort", optimised=True)
+        ]  # fmt: skip
+        plane.publish(name, 1, *best, model)
+    command = [sys.executable, "-c", PARADE, plane.store.url, plane.key, kind]
+    process = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parent)
+    after: list[int] = json.loads(process.stderr.strip().splitlines()[-1])
+    assert after[1] - after[0] > 0.8 * size, "a model takes as much memory as it has weights"
+    # Two fit. From the third on each takes the place of another.
+    assert max(after[2:]) - after[1] < 0.2 * size
