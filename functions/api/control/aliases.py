@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path
 from pydantic import BaseModel, ConfigDict, Field
 
-from coldpress.errors import InvalidRequest, NotFound
+from coldpress.errors import InvalidRequest
 from coldpress.registry import Alias
 from control.deployment import Here
 from control.failures import documented
@@ -66,12 +66,6 @@ async def move_alias(name: Name, alias: AliasName, move: Move, here: Here, calle
     weights = {route.version: route.weight for route in move.routes}
     if len(weights) < len(move.routes):
         raise InvalidRequest("routes names a version twice; give each version one weight")
-    # A client that lost the answer sends its PUT again: that must not push the position
-    # it is to roll back to out of the history.
-    current = _current_weights(here, name, alias)
-    total = sum(weights.values())
-    if current == {version: weight / total for version, weight in weights.items()}:
-        return _position(here.registry.alias(name, alias))
     moved = here.registry.move(name, alias, weights, _now())
     _log("alias moved", moved, caller.id)
     return _position(moved)
@@ -85,13 +79,6 @@ async def roll_back(name: Name, alias: AliasName, here: Here, caller: Admin) -> 
     moved = here.registry.rollback(name, alias, _now())
     _log("alias rolled back", moved, caller.id)
     return _position(moved)
-
-
-def _current_weights(here: Here, name: str, alias: str) -> dict[int, float]:
-    try:
-        return {route.version: route.weight for route in here.registry.alias(name, alias).routes}
-    except NotFound:
-        return {}
 
 
 def _position(alias: Alias) -> Position:

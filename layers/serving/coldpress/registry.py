@@ -219,13 +219,10 @@ class Registry:
             raise InvalidRequest(
                 f"weights must be positive and finite, and at least one is needed; got {weights}"
             )
+        shares = {version: weight / total for version, weight in sorted(weights.items())}
         routes = [
-            {
-                "version": version,
-                "weight": weight / total,
-                "manifest": self.manifest(model, version).to_json(),
-            }
-            for version, weight in sorted(weights.items())
+            {"version": version, "weight": share, "manifest": self.manifest(model, version).to_json()}
+            for version, share in shares.items()
         ]
         key = alias_key(model, name)
         for _ in range(8):
@@ -238,6 +235,9 @@ class Registry:
                 except Conflict:
                     continue
                 return parse_alias(model, name, stored, etag)
+            if {route.version: route.weight for route in current.routes} == shares:
+                # Sent again by a caller that lost the answer: the position to roll back to must stay.
+                return current
             if only_forward and max(route.version for route in current.routes) >= max(weights):
                 return current
             former = {
