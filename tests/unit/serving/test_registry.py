@@ -135,11 +135,19 @@ def test_an_alias_without_a_past_cannot_be_rolled_back(registry: Registry) -> No
 
 
 def test_history_is_bounded(registry: Registry) -> None:
-    with_versions(registry, 1)
+    with_versions(registry, 1, 2)
     for number in range(HISTORY + 5):
-        registry.move("m", "prod", {1: 1}, f"t{number}")
+        registry.move("m", "prod", {1 + number % 2: 1}, f"t{number}")
     history = registry.alias("m", "prod").history
     assert [row["until"] for row in history] == [f"t{HISTORY + 4 - number}" for number in range(HISTORY)]
+
+
+def test_a_move_to_where_it_is_keeps_the_way_back(registry: Registry) -> None:
+    with_versions(registry, 1, 2)
+    registry.move("m", "prod", {1: 1}, "t1")
+    moved = registry.move("m", "prod", {1: 2, 2: 2}, "t2")
+    assert registry.move("m", "prod", {1: 0.5, 2: 0.5}, "t3") == moved
+    assert [row["until"] for row in moved.history] == ["t2"]
 
 
 def test_a_late_event_does_not_roll_back(registry: Registry) -> None:
