@@ -95,7 +95,9 @@ class Inputs:
 
     def _fill(self, value: Value, strings: list[bytes]) -> None:
         api = self._library.api
-        api.FillStringTensor(value.pointer, (c_char_p * len(strings))(*strings), len(strings))
+        # A power of two, as ctypes makes (and hardly ever frees) an array class for each length.
+        pointers = (c_char_p * (1 << len(strings).bit_length()))(*strings)
+        api.FillStringTensor(value.pointer, pointers, len(strings))
         # That call reads each string up to its first NUL; the few that hold one are written again by length.
         for index, string in enumerate(strings):
             if b"\0" in string:
@@ -156,10 +158,12 @@ def _read_numbers(api: Api, inputs: Inputs, value: Value, nbytes: int) -> memory
 def _read_strings(api: Api, value: Value, count: int) -> list[bytes]:
     if count == 0:
         return []
-    total, offsets = c_size_t(), (c_size_t * (count + 1))()
+    # Bytearrays, for the same reason as in `_fill`.
+    total, offsets = c_size_t(), bytearray(8 * count)
     api.GetStringTensorDataLength(value.pointer, byref(total))
-    content = ctypes.create_string_buffer(total.value + 1)  # a zero-length buffer would be refused
-    api.GetStringTensorContent(value.pointer, content, total.value, offsets, count)
-    offsets[count] = total.value
-    packed, ends = content.raw, offsets[:]
-    return [packed[ends[i] : ends[i + 1]] for i in range(count)]
+    content = bytearray(total.value + 1)  # an empty one would have no address
+    pins = Pin(content), Pin(offsets)
+    api.GetStringTensorContent(value.pointer, pins[0].address, total.value, pins[1].address, count)
+    starts = memoryview(offsets).cast("Q").tolist()
+    packed = bytes(content)
+    return [packed[start:end] for start, end in zip(starts, [*starts[1:], total.value], strict=True)]

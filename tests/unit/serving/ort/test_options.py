@@ -82,3 +82,23 @@ def test_without_the_arena_memory_goes_back_after_a_run(build: Any, tmp_path: Pa
         check=True,
     )
     assert (int(done.stdout) > 150) is arena  # of 190 MiB
+
+
+def test_idle_threads_do_not_spin(library: Library, build: Any, tensors: Any) -> None:
+    """CPU time of runs with pauses between them; a spinning thread would use the pauses up."""
+    model = build.model(
+        [build.node("MatMul", ["x", "x"], ["y"])],
+        [build.value("x", build.FLOAT, ["n", "n"])],
+        [build.value("y", build.FLOAT, ["n", "n"])],
+    )
+    inputs = tensors(x=np.ones((256, 256), "f"))
+
+    def used(config: dict[str, str]) -> float:
+        session = Session.open(library, model, SessionOptions(threads=2, config=config))
+        start = time.process_time()
+        for _ in range(20):
+            session.run(inputs)
+            time.sleep(0.01)
+        return time.process_time() - start
+
+    assert used({}) < used({"session.intra_op.allow_spinning": "1"}) / 2
