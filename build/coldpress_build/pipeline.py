@@ -26,7 +26,6 @@ from coldpress_build.result import Learned, RunResult
 from coldpress_build.serving import ServedModel
 
 MODEL, ORIGINAL, REPORT = "model.onnx", "model.fp32.onnx", "report"
-WARM_UP_ROWS = 2
 
 
 def run(
@@ -125,10 +124,9 @@ def _export(learned: Learned, target: Path) -> float:
     """Write the graph with its metadata; answers how far it is from the trained network."""
     classes, trained, validation = learned.data.classes, learned.trained, learned.parts.validation
     sample = validation.take(range(min(CHECKED_ROWS, len(validation))))
-    warm_up = trained.table(validation.take(range(WARM_UP_ROWS)))
     inputs = [
         {"name": name, "shape": list(column.shape), "datatype": "BYTES", "data": column.tolist()}
-        for name, column in warm_up.items()
+        for name, column in trained.warm_up.items()
     ]
     metadata = {
         "coldpress.recipe": learned.recipe,

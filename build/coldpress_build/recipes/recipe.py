@@ -31,6 +31,8 @@ class Trained:
     scores: Callable[[LabelledTexts], NDArray[np.float32]]
     export: Callable[[], onnx.ModelProto]
     table: Callable[[LabelledTexts], Mapping[str, NDArray[Any]]]
+    warm_up: Mapping[str, NDArray[Any]]
+    """Inputs that do all of the graph's one-time work. They travel with the model: never rows of the data."""
 
 
 class Recipe(Protocol):

@@ -28,6 +28,8 @@ from coldpress_build.progress import Progress
 from coldpress_build.recipes.recipe import Trained
 from coldpress_build.text.tokeniser import PAD, UNKNOWN, Tokeniser
 
+WARM_UP = ("A text to begin with.", "And another, a little longer!")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Config(Training):
@@ -135,4 +137,5 @@ class TextClassifier:
             return {"text": np.array(data.texts, object)}
 
         parameters = sum(parameter.numel() for parameter in network.parameters())
-        return Trained(tuple(run for run, _ in runs), chosen, parameters, scores, export, table)
+        fits = tuple(run for run, _ in runs)
+        return Trained(fits, chosen, parameters, scores, export, table, {"text": np.array(WARM_UP, object)})

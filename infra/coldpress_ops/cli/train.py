@@ -50,16 +50,17 @@ def train(
 
     Example: coldpress train text-classifier --set epochs=10
     """
-    # torch takes seconds to import.
+    # torch takes seconds to import: not for a name that is no recipe.
     from coldpress_build.config import override
-    from coldpress_build.pipeline import run
     from coldpress_build.recipes import find
 
     config = override(find(recipe).config, settings or [])
     if publish:
         from coldpress.registry import check_name
 
-        check_name(publish)  # before minutes of training, not after
+        check_name(publish)  # before the training, not after
+    from coldpress_build.pipeline import run
+
     result = run(recipe, config, out or state / "runs", data=data, silent=quiet)
     if json:
         print_json({"folder": str(result.folder), "model": str(result.model)} | result.metrics())
