@@ -371,3 +371,27 @@ def test_bodies_survive_there_and_back(body: bytes, text: bool) -> None:
     assert answer["isBase64Encoded"] is not text
     event = {"body": answer["body"], "isBase64Encoded": answer["isBase64Encoded"]}
     assert read(event, limit=len(body)).body == body
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        HTTP_API | {"requestContext": {"http": {"method": "HEAD", "path": "/v2"}, "stage": "$default"}},
+        REST_API | {"httpMethod": "HEAD"},
+        LOAD_BALANCER | {"httpMethod": "HEAD"},
+    ],
+)
+def test_an_answer_to_head_has_no_body(event: dict[str, Any]) -> None:
+    answer = gateway.reply(Response(200, {"content-type": "application/octet-stream"}, b"\xff"))
+    assert gateway.address(answer, event) == {
+        "statusCode": 200,
+        "headers": {"content-type": "application/octet-stream"},
+        "body": "",
+        "isBase64Encoded": False,
+    }
+
+
+@pytest.mark.parametrize("event", [{}, {"requestContext": None}, {"requestContext": {"http": {}}}])
+def test_an_event_without_a_method_is_answered_in_full(event: dict[str, Any]) -> None:
+    answer = gateway.reply(Response(404, {"content-type": "application/json"}, b"{}"))
+    assert gateway.address(answer, event)["body"] == "{}"
