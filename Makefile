@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test lint bench clean
+.PHONY: help setup demo up test test-standin test-sam lint bench clean
 
 help: ## what there is to do
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## make .venv with everything in it (console script .venv/bin/coldpress)
 
@@ -26,6 +26,9 @@ up: $(STAMP) ## the local server in the foreground
 
 test: $(STAMP) lint ## every test but the container tier
 	$(BIN)/python -m pytest
+
+test-standin: $(STAMP) ## the end-to-end suite on an AWS stand-in that runs the functions, with IAM enforced
+	$(BIN)/python -m pytest --target standin tests/e2e
 
 lint: $(STAMP) ## ruff, mypy --strict, cfn-lint
 	$(BIN)/ruff check .

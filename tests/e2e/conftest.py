@@ -1,54 +1,33 @@
-"""One suite, whatever serves it: a test sees a URL, a key and the command line."""
+"""One suite, whatever serves it: a test sees a URL, a key, the command line and what is stored."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
 import onnx
 import pytest
 
-from coldpress_ops import serverprocess
-
-
-@dataclass(frozen=True)
-class Deployment:
-    """Something that serves the template."""
-
-    url: str
-    key: str
-    objects: Path
-    http: httpx.Client
-
-    def coldpress(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-        """The console script, told where this deployment is."""
-        environment = os.environ | {"COLDPRESS_URL": self.url, "COLDPRESS_API_KEY": self.key, "NO_COLOR": "1"}
-        return subprocess.run(
-            [sys.executable, "-m", "coldpress_ops", *arguments],
-            env=environment,
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-
-    def publish(self, name: str, path: Path, *options: str) -> subprocess.CompletedProcess[str]:
-        return self.coldpress("publish", name, str(path), "--wait", *options)
-
-
-def client(url: str, key: str) -> httpx.Client:
-    return httpx.Client(base_url=url, headers={"x-api-key": key}, timeout=60)
+from .targets import local, standin
+from .targets.deployment import Deployment
 
 
 @pytest.fixture(scope="session")
-def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    state = tmp_path_factory.mktemp("deployment")
-    with serverprocess.running(state) as server, client(server.url, server.key) as http:
-        yield Deployment(server.url, server.key, state / "objects", http)
+def stood_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[standin.StandIn]:
+    """The AWS stand-in, for tests that deploy stacks of their own."""
+    with standin.running(tmp_path_factory.mktemp("standin")) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def deployment(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Deployment]:
+    match request.config.getoption("target"):
+        case "standin":
+            with request.getfixturevalue("stood_in").deployed("suite") as (made, _):
+                yield made
+        case _:
+            with local.running(tmp_path_factory.mktemp("deployment")) as made:
+                yield made
 
 
 @pytest.fixture

@@ -1,10 +1,10 @@
 """No key, a wrong key, a revoked key, and a key that may do less."""
 
-import pytest
 import httpx
+import pytest
 
 from . import onnx_models
-from .conftest import client
+from .targets.deployment import client
 
 
 @pytest.mark.parametrize("path", ["/v2", "/v2/models/any", "/models", "/models/any"])
@@ -23,10 +23,9 @@ def test_open_to_all(deployment, path):
 
 
 def test_scopes(deployment, saved):
-    state = str(deployment.objects.parent)
     for name in ("scoped-a", "other"):
         assert deployment.publish(name, saved(onnx_models.linear())).returncode == 0
-    made = deployment.coldpress("keys", "create", "--models", "scoped-*", "--state", state)
+    made = deployment.keys("create", "--models", "scoped-*")
     assert made.returncode == 0, made.stderr
     key = next(word for word in made.stdout.split() if word.startswith("cp_"))
     with client(deployment.url, key) as http:

@@ -50,10 +50,12 @@ def test_malformed_json(deployment, linear, body):
 
 
 def test_unknown_model_version_and_route(deployment, linear):
-    for path in ("/v2/models/unknown", "/v2/models/bad-requests/versions/99", "/v2/nothing", "/nothing"):
+    for path in ("/v2/models/unknown", "/v2/models/bad-requests/versions/99", "/v2/nothing"):
         answer = deployment.http.get(path)
         assert answer.status_code == 404, path
         assert list(answer.json()) == ["error"]
+    answer = deployment.http.get("/nothing")
+    assert (answer.status_code, *answer.json()) == deployment.differs.unknown_route
     assert deployment.http.get(linear).status_code == 405
     assert deployment.http.post("/models/bad-requests@unknown/predict", json=[1, 2, 3]).status_code == 404
 

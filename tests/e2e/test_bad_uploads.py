@@ -1,4 +1,4 @@
-"""Every upload that cannot be a version: refused with the reason, the upload still there, nothing registered."""
+"""Every upload that cannot be a version: refused with the reason, kept, and nothing registered."""
 
 import numpy as np
 import pytest
@@ -36,9 +36,9 @@ def test_refused_with_the_reason(deployment, saved, name):
     assert reason in answer.stderr
     assert "Traceback" not in answer.stderr
 
-    uploads = list((deployment.objects / "incoming" / name).rglob("*.onnx"))
-    assert [upload.read_bytes() for upload in uploads] == [path.read_bytes()]
-    assert len(list((deployment.objects / "rejected" / name).rglob("*.json"))) == 1
+    uploads = deployment.objects.under(f"incoming/{name}")
+    assert [data for key, data in uploads.items() if key.endswith(".onnx")] == [path.read_bytes()]
+    assert len(deployment.objects.under(f"rejected/{name}")) == 1
     assert deployment.http.get(f"/v2/models/{name}").status_code == 404
 
 

@@ -1,4 +1,4 @@
-"""`kill -9` at the worst moment: what was accepted is finished after the restart, once, and nothing is lost."""
+"""`kill -9` at the worst moment: what was accepted is finished after the restart, once; nothing is lost."""
 
 import time
 
@@ -7,7 +7,8 @@ import pytest
 from coldpress_ops import serverprocess
 
 from . import onnx_models
-from .conftest import client
+from .targets import local
+from .targets.deployment import client
 
 
 def _eventually(condition, seconds=60):
@@ -52,10 +53,8 @@ def test_state_survives_a_restart(tmp_path, saved):
     path = saved(onnx_models.linear(7.0))
     server = serverprocess.start(tmp_path)
     key = server.key
-    from .conftest import Deployment
-
     with client(server.url, key) as http:
-        assert Deployment(server.url, key, tmp_path / "objects", http).publish("kept", path).returncode == 0
+        assert local.at(server, http).publish("kept", path).returncode == 0
     server.kill()
     with serverprocess.running(tmp_path) as server, client(server.url, key) as http:
         assert server.key == key

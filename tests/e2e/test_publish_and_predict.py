@@ -1,6 +1,7 @@
 """The main path, through the command line and HTTP: publish, predict, roll forward and back."""
 
 import json
+import time
 
 from . import onnx_models
 
@@ -74,14 +75,8 @@ def test_a_new_version_takes_over_and_a_rollback_gives_back(deployment, saved):
     assert "rolling" in deployment.coldpress("models").stdout
 
 
-def test_a_file_copied_into_the_store_is_an_upload_too(deployment, saved):
-    import time
-
-    folder = deployment.objects / "incoming" / "copied"
-    folder.mkdir(parents=True)
-    # Written beside and renamed, as any careful copy is.
-    (folder / "part").write_bytes(onnx_models.linear(5.0).SerializeToString())
-    (folder / "part").rename(folder / "any.onnx")
+def test_a_file_copied_into_the_store_is_an_upload_too(deployment):
+    deployment.objects.put("incoming/copied/any.onnx", onnx_models.linear(5.0).SerializeToString())
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         answer = deployment.http.post("/models/copied/predict", json=[1, 1, 1])

@@ -1,0 +1,45 @@
+"""Tools whose dependencies are not ours: each in a virtual environment of its own, made on first use."""
+
+import fcntl
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+INSTALL_SECONDS = 600
+
+
+def cache_folder() -> Path:
+    """`$COLDPRESS_CACHE`, else `~/.cache/coldpress`."""
+    configured = os.environ.get("COLDPRESS_CACHE")
+    return Path(configured) if configured else Path.home() / ".cache" / "coldpress"
+
+
+def installed(requirements: Path) -> Path:
+    """The `bin` folder of an environment that has exactly what the file lists, for this Python.
+
+    Two test runs may ask at once: the second waits for the first.
+    """
+    wanted = hashlib.sha256(requirements.read_bytes() + sys.version.encode()).hexdigest()[:12]
+    folder = cache_folder() / "tools" / f"{requirements.stem}-{wanted}"
+    complete = folder / "complete"
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not complete.exists():
+            # Without pip of its own: the one that runs here installs into it, which saves seconds.
+            _run(sys.executable, "-m", "venv", "--clear", "--without-pip", str(folder))
+            _run(
+                *(sys.executable, "-m", "pip", "--python", str(folder / "bin" / "python")),
+                *("install", "--quiet", "--disable-pip-version-check", "--no-compile", "--no-deps"),
+                *("--requirement", str(requirements)),
+            )
+            complete.touch()
+    return folder / "bin"
+
+
+def _run(*command: str) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")
