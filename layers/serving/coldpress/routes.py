@@ -26,10 +26,15 @@ class Route(NamedTuple):
 PUBLIC = frozenset({"live", "server_ready"})
 """Actions answered without an API key."""
 
+ANY_KEY = frozenset({"server"})
+"""Actions that any good API key may ask for."""
+
+ADMIN = frozenset({"load", "unload"})
+
 INFERENCES = frozenset({"infer", "predict", "classify", "regress"})
 """Actions that run the model."""
 
-_POST = INFERENCES | {"index", "load", "unload"}
+_POST = INFERENCES | ADMIN | {"index"}
 
 _SERVER = {
     "/v2": ("oip", "server"),
@@ -65,7 +70,9 @@ def match(method: str, path: str) -> Route:
         raise NotFound(f"no route {path:.200}; see /docs")
     allowed = "POST" if route.action in _POST else "GET"
     if method != allowed and not (method == "HEAD" and allowed == "GET"):
-        raise MethodNotAllowed(f"{path:.200} takes {allowed}, not {method:.20}")
+        error = MethodNotAllowed(f"{path:.200} takes {allowed}, not {method:.20}")
+        error.headers = {"allow": allowed if allowed == "POST" else "GET, HEAD"}
+        raise error
     return route
 
 

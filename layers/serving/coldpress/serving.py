@@ -102,10 +102,12 @@ class DataPlane:
     def _check_access(self, route: Route, request: Request, trace: Trace) -> None:
         at = time.perf_counter()
         caller = self.access.caller(request.headers)
-        if route.action in ("load", "unload"):
+        if route.action in routes.ADMIN:
             access.require(caller, "admin")
-        elif route.action in routes.INFERENCES or not caller.may("read"):
-            access.require(caller, f"predict:{route.model}" if route.model else "read")
+        elif route.action in routes.INFERENCES or (route.model and not caller.may("read")):
+            access.require(caller, f"predict:{route.model}")
+        elif route.action not in routes.ANY_KEY:
+            access.require(caller, "read")
         trace.lap("access", at)
 
     def _infer(self, route: Route, request: Request, trace: Trace, deadline: float | None) -> Response:

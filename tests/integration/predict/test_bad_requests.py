@@ -167,6 +167,8 @@ def test_paths(plane: Plane, method: str, path: str, status: int, message: str) 
         (("predict:iris",), "GET", "/v2/models/iris", 200),
         (("read",), "GET", "/v2/models/iris", 200),
         (("read",), "GET", "/v2", 200),
+        (("predict:iris",), "GET", "/v2", 200),
+        (("predict:iris",), "GET", "/v2/models/stats", 403),
         (("predict:words", "read"), "POST", "/models/iris/predict", 403),
         (("predict:words",), "GET", "/v2/models/iris", 403),
         (("predict:*", "read"), "POST", "/v2/repository/models/iris/load", 403),

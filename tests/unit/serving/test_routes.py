@@ -76,6 +76,7 @@ def test_the_wrong_verb_is_refused_by_name(method: str, path: str, allowed: str)
     with pytest.raises(MethodNotAllowed) as caught:
         routes.match(method, path)
     assert str(caught.value) == f"{path} takes {allowed}, not {method}"
+    assert caught.value.headers == {"allow": "POST" if allowed == "POST" else "GET, HEAD"}
 
 
 @pytest.mark.parametrize(
