@@ -1,8 +1,7 @@
 """Data plane: answers predictions. Everything happens in `coldpress.serving`."""
 
-from typing import Any
-
 from coldpress.serving import DataPlane
+from coldpress.typed import Any
 
 # At module level: Lambda's INIT phase opens the store and ONNX Runtime before the first request.
 plane = DataPlane.from_environment()

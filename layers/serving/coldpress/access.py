@@ -6,11 +6,11 @@ The key itself is stored nowhere. Scopes are `predict:GLOB` (models by name), `r
 `admin` covers everything, `read` does not cover predictions.
 """
 
-import hashlib
 import json
 import time
 from collections.abc import Mapping
 
+from coldpress.digest import sha256
 from coldpress.errors import Forbidden, InvalidRequest, NotFound, Unauthorized
 from coldpress.store import Store
 from coldpress.typed import Any, NamedTuple
@@ -130,7 +130,7 @@ def revoke_key(store: Store, key_id: str) -> None:
 
 
 def _digest(key: str) -> str:
-    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
+    return sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _caller(record: dict[str, Any]) -> Caller:

@@ -1,7 +1,7 @@
 """Work in a thread beside the request: begun now, asked for later."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from coldpress.typed import Generic, TypeVar
 
@@ -34,3 +34,31 @@ class Aside(Generic[T]):
         if self._error is not None:
             raise self._error
         return self._value  # type: ignore[return-value]
+
+
+def each(work: Callable[[T], object], items: Sequence[T], threads: int) -> None:
+    """Calls `work` with every item, on up to `threads` threads, this one included.
+
+    Raises the error of the first item that has one, once no call is under way any more; items that nobody
+    has begun by then are left out.
+    """
+    waiting = list(reversed(range(len(items))))
+    errors: dict[int, Exception] = {}
+
+    def take() -> None:
+        while waiting and not errors:
+            try:
+                number = waiting.pop()
+            except IndexError:  # another thread took the last one meanwhile
+                return
+            try:
+                work(items[number])
+            except Exception as error:  # raised again by the thread that was asked
+                errors[number] = error
+
+    others = [Aside(take) for _ in range(min(threads, len(items)) - 1)]
+    take()
+    for other in others:
+        other.result()
+    if errors:
+        raise errors[min(errors)]

@@ -7,6 +7,7 @@ import time
 
 from coldpress.aside import Aside
 from coldpress.cpu import fits
+from coldpress.digest import sha256
 from coldpress.errors import ColdpressError, Internal, Unavailable
 from coldpress.registry import Artifact, Manifest
 from coldpress.settings import Settings
@@ -26,7 +27,7 @@ IN_PLACE = {
     "session.use_ort_model_bytes_directly": "1",
     "session.use_ort_model_bytes_for_initializers": "1",
 }
-HASH_ASIDE_BYTES = 1 << 20
+HASH_ASIDE_BYTES = 1 << 18
 
 
 class Model:
@@ -129,9 +130,12 @@ class _Now:
 
 def _digest(buffer: "mmap.mmap", size: int) -> "Aside[str] | _Now":
     """The buffer's SHA-256, beside the session's opening when large enough to be worth a thread."""
-    import hashlib
+    if size <= HASH_ASIDE_BYTES:
+        return _Now(sha256(buffer).hexdigest())
 
     def work() -> str:
+        import hashlib
+
         return hashlib.sha256(buffer).hexdigest()
 
-    return Aside(work) if size > HASH_ASIDE_BYTES else _Now(work())
+    return Aside(work)

@@ -1,9 +1,9 @@
 """Which version answers a request: aliases, read at most every few seconds, and their routes by weight."""
 
 import time
-from hashlib import sha256
 
 from coldpress.aside import Aside
+from coldpress.digest import sha256
 from coldpress.registry import Alias, Manifest, Registry
 from coldpress.typed import Any
 

@@ -40,9 +40,12 @@ def test_a_server_that_is_not_there_is_told_soon(monkeypatch: pytest.MonkeyPatch
             "AWS_SECRET_ACCESS_KEY": "any",
         }.items():
             monkeypatch.setenv(name, value)
-        with pytest.raises(Unavailable) as caught:
-            Store("s3://bucket").get("a")
-    assert str(caught.value) == "object storage failed at a: HTTP error: error sending request"
+        store, messages = Store("s3://bucket"), []
+        for attempt in (lambda: store.get("a"), lambda: store.create("a", b"1")):
+            with pytest.raises(Unavailable) as caught:
+                attempt()
+            messages.append(str(caught.value).removeprefix("object storage failed at a: "))
+    assert messages == ["[Errno 111] Connection refused", "HTTP error: error sending request"]
 
 
 @pytest.mark.timeout(20)

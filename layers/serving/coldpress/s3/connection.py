@@ -1,0 +1,131 @@
+"""One HTTP/1.1 connection that asks for objects and reads them straight into place."""
+
+import socket
+import time
+
+from coldpress.typed import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    import ssl
+
+RECEIVE_BYTES = 64 << 10
+MAX_HEAD_BYTES = 64 << 10
+
+
+class Broken(Exception):
+    """The server closed the connection, or what it sent is not HTTP."""
+
+
+class Reply(NamedTuple):
+    """What a server answered."""
+
+    status: int
+    headers: dict[str, str]
+    """Names in lower case."""
+    body: bytes | bytearray | memoryview
+
+
+class Connection:
+    """Connected when made; raises `OSError` where that fails. TLS when there is a `context`."""
+
+    def __init__(self, host: str, port: int, context: "ssl.SSLContext | None", seconds: float) -> None:
+        """`seconds`: for the connection to be made."""
+        plain = socket.create_connection((host, port), seconds)
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._socket = plain if context is None else context.wrap_socket(plain, server_hostname=host)
+        self._used = time.time()
+        self.reusable = True
+
+    def ask(self, head: bytes, deadline: float, into: memoryview | None = None) -> Reply:
+        """Sends a request's head and reads the answer, until `deadline` (of `time.monotonic`).
+
+        Args:
+            into: where the body of a success goes, if it has exactly that length.
+
+        Raises:
+            Broken, OSError: the connection is of no use any more.
+        """
+        self.reusable = False
+        self._socket.settimeout(_left(deadline))
+        self._socket.sendall(head)
+        received = bytearray()
+        while (end := received.find(b"\r\n\r\n")) < 0:
+            if len(received) > MAX_HEAD_BYTES:
+                raise Broken("the head of the answer has no end")
+            received += self._receive(RECEIVE_BYTES, deadline)
+        status, headers = _parse(bytes(received[:end]))
+        rest = received[end + 4 :]
+        if status in (204, 304):
+            body: bytes | bytearray | memoryview = b""
+        elif "content-length" in headers:
+            body = self._body(rest, int(headers["content-length"]), status, deadline, into)
+        else:
+            # Only errors come without a length; what there is of them tells enough, and the connection ends.
+            return Reply(status, headers, rest)
+        self.reusable = headers.get("connection", "").lower() != "close"
+        self._used = time.time()
+        return Reply(status, headers, body)
+
+    def _body(
+        self, rest: bytearray, length: int, status: int, deadline: float, into: memoryview | None
+    ) -> bytearray | memoryview:
+        fits = into is not None and len(into) == length and status in (200, 206)
+        body = into if fits and into is not None else memoryview(bytearray(length))
+        if len(rest) > length:
+            raise Broken("the answer is longer than it says")
+        at = len(rest)
+        body[:at] = rest
+        while at < length:
+            self._socket.settimeout(_left(deadline))
+            received = self._socket.recv_into(body[at:])
+            if not received:
+                raise Broken("the connection was closed in the middle of the answer")
+            at += received
+        return body
+
+    def _receive(self, most: int, deadline: float) -> bytes:
+        self._socket.settimeout(_left(deadline))
+        received = self._socket.recv(most)
+        if not received:
+            raise Broken("the connection was closed without an answer")
+        return received
+
+    def is_alive(self, idle_seconds: float) -> bool:
+        """Whether it may be used again: not idle for long, and not closed from the other side."""
+        if not self.reusable or not 0 <= time.time() - self._used <= idle_seconds:
+            return False
+        try:
+            self._socket.settimeout(0)
+            # Below TLS, whose own `recv` takes no flags.
+            return socket.socket.recv(self._socket, 1, socket.MSG_PEEK) != b""
+        except BlockingIOError:
+            return True  # nothing to read, as it should be
+        except OSError:
+            return False
+
+    def close(self) -> None:
+        """Ends it."""
+        self._socket.close()
+
+    def __del__(self) -> None:
+        if hasattr(self, "_socket"):  # not where connecting failed
+            self._socket.close()
+
+
+def _left(deadline: float) -> float:
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError("timed out")
+    return left
+
+
+def _parse(head: bytes) -> tuple[int, dict[str, str]]:
+    first, *lines = head.decode("latin-1").split("\r\n")
+    version, _, rest = first.partition(" ")
+    if not version.startswith("HTTP/1.") or not rest[:3].isdigit():
+        raise Broken(f"the answer is no HTTP: {first:.60}")
+    headers = {}
+    for line in lines:
+        name, _, value = line.partition(":")
+        headers[name.strip().lower()] = value.strip()
+    return int(rest[:3]), headers

@@ -1,0 +1,248 @@
+"""What a cold request reads from S3, without obstore."""
+
+import contextlib
+import hashlib
+import hmac
+import socket
+import ssl
+import subprocess
+import threading
+from pathlib import Path
+
+import pytest
+from botocore.auth import S3SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials as BotoCredentials
+
+from coldpress import s3
+from coldpress.aside import each
+from coldpress.digest import hmac_sha256, sha256
+from coldpress.errors import NotFound, Unavailable
+from coldpress.s3.signature import Credentials, signed_head
+from coldpress.store import Store
+
+from .conftest import ACCESS_KEY, SECRET_KEY, LaxS3
+
+LIMITS = s3.Limits(connect=2, answer=2, retry=1)
+LAMBDA = {"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_REGION": "eu-west-3"}
+
+
+def reader_of(store_url: str, endpoint: str, roots: str = s3.reader.ROOTS) -> s3.Reader:
+    bucket = store_url.removeprefix("s3://")
+    return s3.Reader(endpoint, bucket, "us-east-1", Credentials(ACCESS_KEY, SECRET_KEY, ""), LIMITS, roots)
+
+
+@pytest.mark.parametrize("length", [0, 3, 64, 65, 200])
+def test_hashes_are_the_standard_librarys(length: int) -> None:
+    key, message = bytes(range(length)), b"message" * length
+    assert sha256(message).hexdigest() == hashlib.sha256(message).hexdigest()
+    assert hmac_sha256(key, message) == hmac.new(key, message, "sha256").digest()
+
+
+@pytest.mark.parametrize("token", ["", "a+session/token=="])
+def test_a_signature_is_botocores(token: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    head = signed_head(
+        "/bucket/models/a/1.ort", "s3.eu-west-3.amazonaws.com", "eu-west-3",
+        Credentials("AKID", "secret", token), 1767225600.0, {"range": "bytes=0-9"},
+    ).decode()  # fmt: skip
+    request = AWSRequest("GET", "https://s3.eu-west-3.amazonaws.com/bucket/models/a/1.ort")
+    # The reader leaves the payload unsigned, as there is none.
+    request.context["payload_signing_enabled"] = False
+    request.context["timestamp"] = "20260101T000000Z"
+    signer = S3SigV4Auth(BotoCredentials("AKID", "secret", token or None), "s3", "eu-west-3")
+    monkeypatch.setattr(signer, "_should_sha256_sign_payload", lambda _: False)
+    request.headers["X-Amz-Date"] = "20260101T000000Z"
+    if token:
+        request.headers["X-Amz-Security-Token"] = token
+    request.headers["X-Amz-Content-SHA256"] = "UNSIGNED-PAYLOAD"
+    text = signer.string_to_sign(request, signer.canonical_request(request))
+    assert head.partition("Signature=")[2].partition("\r\n")[0] == signer.signature(text, request)
+    assert "range: bytes=0-9\r\n" in head
+    assert head.endswith("\r\n\r\n")
+
+
+@pytest.mark.parametrize("key", ["a", "models/m-1/versions/7/model.ort", "keys/0f.json", "a/b_c/D.E"])
+def test_plain_keys(key: str) -> None:
+    assert s3.plain_key(key)
+
+
+@pytest.mark.parametrize(
+    "key", ["", "/a", "a/", "a//b", "../a", "a/../b", "a/./b", ".a", "a b", "a%20", "ä", "a?b", "a\n"]
+)
+def test_keys_that_are_left_to_obstore(key: str) -> None:
+    assert not s3.plain_key(key)
+
+
+@pytest.mark.parametrize(
+    ("url", "more", "address"),
+    [
+        ("s3://bucket", {}, ("s3.eu-west-3.amazonaws.com", 443)),
+        ("s3://bucket", {"AWS_REGION": "cn-north-1"}, ("s3.cn-north-1.amazonaws.com.cn", 443)),
+        ("s3://bucket", {"AWS_REGION": "", "AWS_DEFAULT_REGION": "a-1"}, ("s3.a-1.amazonaws.com", 443)),
+        ("s3://bucket", {"AWS_ENDPOINT_URL": "http://127.0.0.1:8333/"}, ("127.0.0.1", 8333)),
+        ("s3://bucket", {"AWS_ENDPOINT_URL": "http://store"}, ("store", 80)),
+        ("s3://bucket", {"AWS_ENDPOINT_URL": "https://127.0.0.1:8333"}, None),
+        ("s3://bucket", {"AWS_ENDPOINT_URL": "http://store/path"}, None),
+        ("s3://bucket", {"AWS_SECRET_ACCESS_KEY": ""}, None),
+        ("s3://bucket", {"AWS_ACCESS_KEY_ID": ""}, None),
+        ("s3://bucket", {"HTTPS_PROXY": "http://proxy"}, None),
+        ("s3://bucket", {"AWS_VIRTUAL_HOSTED_STYLE_REQUEST": "true"}, None),
+        ("s3://bucket/prefix", {}, None),
+        ("gs://bucket", {}, None),
+    ],
+)  # fmt: skip
+def test_only_the_plain_case_is_read_here(
+    url: str, more: dict[str, str], address: tuple[str, int] | None
+) -> None:
+    reader = s3.reader_for(url, LAMBDA | more, LIMITS)
+    assert (reader and reader._address) == address
+
+
+def test_a_lambda_reads_without_obstore(s3_url: str) -> None:
+    store = Store(s3_url)
+    store.create("a", b"1")
+    reading = Store(s3_url)
+    assert (reading.get("a").data, reading.fetch("a", 1)[:]) == (b"1", b"1")
+    assert reading._opened is None
+
+
+def test_a_connection_is_kept(s3_url: str, s3_environment: str) -> None:
+    Store(s3_url).create("a", b"1")
+    reader = reader_of(s3_url, s3_environment)
+    used = []
+    for _ in range(3):
+        reader.get("a")
+        used += reader._idle
+    assert len({id(connection) for connection in used}) == 1
+    reader.reconnect()
+    assert reader._idle == []
+    assert bytes(reader.get("a").body) == b"1"
+
+
+def test_a_connection_that_was_closed_meanwhile_is_replaced_at_once(lax_s3: LaxS3) -> None:
+    lax_s3.objects["/bucket/a"] = b"1"
+    reader = reader_of("s3://bucket", lax_s3.url)
+    for _ in range(2):
+        reader.get("a")
+        (kept,) = reader._idle
+        # Both ways: noticed before it is used, and not before the request is lost with it.
+        kept._socket.shutdown(socket.SHUT_RD if _ else socket.SHUT_RDWR)
+        assert bytes(reader.get("a").body) == b"1"
+
+
+def test_an_answer_that_is_cut_off_is_no_answer() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    connection, _ = server.accept()
+                    connection.recv(65536)
+                    connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf")
+                    connection.close()
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        reader = reader_of("s3://bucket", f"http://127.0.0.1:{server.getsockname()[1]}")
+        with pytest.raises(Unavailable, match="closed in the middle of the answer"):
+            reader.get("a")
+        server.shutdown(socket.SHUT_RDWR)
+    thread.join()
+
+
+@pytest.mark.parametrize("answer", [b"SSH-2.0-x\r\n\r\n", b"HTTP/1.1 abc\r\n\r\n", b"x" * 70000])
+def test_what_is_no_http_is_told(answer: bytes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    connection, _ = server.accept()
+                    connection.recv(65536)
+                    connection.sendall(answer)
+                    connection.close()
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        reader = reader_of("s3://bucket", f"http://127.0.0.1:{server.getsockname()[1]}")
+        with pytest.raises(Unavailable, match=r"object storage failed at a: the "):
+            reader.get("a")
+        server.shutdown(socket.SHUT_RDWR)
+    thread.join()
+
+
+# ------------------------------------------------------------------ TLS
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a certificate for localhost, and the authority that vouches for it."""
+    folder = tmp_path_factory.mktemp("tls")
+    (folder / "names").write_text("subjectAltName=DNS:localhost\n")
+    for command in (
+        "openssl req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -days 2 -subj /CN=tests",
+        "openssl req -newkey rsa:2048 -nodes -keyout key.pem -out request -subj /CN=localhost",
+        "openssl x509 -req -in request -CA ca.pem -CAkey ca.key -CAcreateserial -out cert.pem -days 2 "
+        "-extfile names",
+    ):
+        subprocess.run(command.split(), cwd=folder, check=True, capture_output=True)
+    return folder
+
+
+@pytest.fixture
+def tls_s3(lax_s3: LaxS3, authority: Path) -> str:
+    """The S3-like server behind TLS."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(authority / "cert.pem", authority / "key.pem")
+    lax_s3.socket = context.wrap_socket(lax_s3.socket, server_side=True, do_handshake_on_connect=False)
+    lax_s3.objects["/bucket/a"] = b"1"
+    return f"https://localhost:{lax_s3.server_address[1]}"
+
+
+def test_tls(tls_s3: str, authority: Path) -> None:
+    reader = reader_of("s3://bucket", tls_s3, str(authority / "ca.pem"))
+    for _ in range(2):
+        assert bytes(reader.get("a").body) == b"1"
+    assert len(reader._idle) == 1
+    with pytest.raises(NotFound):
+        reader.get("b")
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_certificate_that_nobody_vouches_for_is_not_trusted(tls_s3: str) -> None:
+    reader = reader_of("s3://bucket", tls_s3)
+    with pytest.raises(s3.Untrusted):
+        reader.get("a")
+
+
+def test_a_certificate_of_another_host_is_not_trusted(tls_s3: str, authority: Path) -> None:
+    reader = reader_of("s3://bucket", tls_s3.replace("localhost", "127.0.0.1"), str(authority / "ca.pem"))
+    with pytest.raises(s3.Untrusted):
+        reader.get("a")
+
+
+def test_obstore_takes_over_where_the_roots_do_not_do(
+    tls_s3: str, s3_url: str, s3_endpoint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", s3_endpoint)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", ACCESS_KEY)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
+    store = Store(s3_url)
+    store.create("a", b"2")
+    store._reader = reader_of("s3://bucket", tls_s3)
+    assert store.get("a").data == b"2"
+    assert store._reader is None
+
+
+# ------------------------------------------------------------------ in parallel
+def test_each_item_is_done_once() -> None:
+    done: list[int] = []
+    each(done.append, range(1000), 8)
+    assert sorted(done) == list(range(1000))
+
+
+def test_the_first_items_error_is_raised() -> None:
+    def work(item: int) -> None:
+        if item >= 3:
+            raise ValueError(item)
+
+    with pytest.raises(ValueError, match="3"):
+        each(work, range(100), 8)
