@@ -78,6 +78,7 @@ def fit(
 
     Raises:
         BuildError: the loss is not finite any more.
+        KeyboardInterrupt: somebody pressed Ctrl-C.
     """
     started = perf_counter()
     module = _Classifier(network, how)
@@ -85,9 +86,11 @@ def fit(
     with quiet(), _threads(how.threads), tempfile.TemporaryDirectory(prefix="coldpress-fit-") as folder:
         best = ModelCheckpoint(folder, monitor=MONITORED, enable_version_counter=False)
         trainer = _trainer(how, [EMAWeightAveraging(decay=how.average), best, curve], folder)
-        trainer.fit(
-            module, train.loader(how.batch_size, seed=seed), validation.loader(max(how.batch_size, 256))
-        )
+        batches = train.loader(how.batch_size, seed=seed)
+        try:
+            trainer.fit(module, batches, validation.loader(max(how.batch_size, 256)))
+        except SystemExit as stop:  # what Lightning makes of Ctrl-C
+            raise KeyboardInterrupt from stop
         checkpoint = torch.load(best.best_model_path, weights_only=True, map_location="cpu")
     module.load_state_dict(checkpoint["state_dict"])
     network.cpu().eval()

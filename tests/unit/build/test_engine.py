@@ -46,14 +46,6 @@ def test_it_learns_and_tells_each_epoch() -> None:
     assert not network.training
 
 
-def test_the_network_has_the_averaged_weights_of_the_best_epoch() -> None:
-    run, network = fitted()
-    batch = rows(32)
-    loss = nn.functional.cross_entropy(network(batch.inputs), batch.labels).item()
-    assert loss == pytest.approx(run.best.validation_loss, abs=1e-6)
-    assert run.best.validation_loss == min(epoch.validation_loss for epoch in run.epochs)
-
-
 def test_the_same_seed_gives_the_same_weights() -> None:
     (first, one), (second, two), (_, other) = fitted(), fitted(), fitted(seed=1)
     assert first.epochs == second.epochs
@@ -61,14 +53,26 @@ def test_the_same_seed_gives_the_same_weights() -> None:
     assert not torch.equal(one.embedding.weight, other.embedding.weight)  # type: ignore[arg-type, union-attr]
 
 
-def test_it_stops_early_when_nothing_gets_better() -> None:
+def loss_of(network: nn.Module, batches: Batches) -> float:
+    return nn.functional.cross_entropy(network(batches.inputs), batches.labels).item()
+
+
+def test_the_network_has_the_averaged_weights_that_were_validated() -> None:
+    run, network = fitted()
+    assert loss_of(network, rows(32)) == pytest.approx(run.best.validation_loss, abs=1e-6)
+    assert run.best.validation_loss == min(epoch.validation_loss for epoch in run.epochs)
+
+
+def test_it_stops_early_and_goes_back_to_the_best_epoch() -> None:
     # The validation rows say the opposite of what is learned: each epoch makes them worse.
     opposite = Batches(rows().inputs, 1 - rows().labels)
     torch.manual_seed(0)
+    network = Bag()
     how = Training(epochs=50, batch_size=8, learning_rate=0.05, average=0.5, patience=2)
-    run = fit(Bag(), rows(), opposite, how, 0, Progress(silent=True))
+    run = fit(network, rows(), opposite, how, 0, Progress(silent=True))
     assert run.best.number == 1
     assert len(run.epochs) == 3
+    assert loss_of(network, opposite) == pytest.approx(run.best.validation_loss, abs=1e-6)
 
 
 def test_a_loss_that_is_no_number_ends_it_with_advice() -> None:
@@ -76,6 +80,15 @@ def test_a_loss_that_is_no_number_ends_it_with_advice() -> None:
         BuildError, match=r"training loss became nan in epoch 1; lower learning_rate \(it is 0.05\)"
     ):
         fit(Bag(poison=float("nan")), rows(), rows(), HOW, 0, Progress(silent=True))
+
+
+def test_ctrl_c_goes_through() -> None:
+    class Interrupted(Bag):
+        def forward(self, ids: torch.Tensor) -> torch.Tensor:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(Interrupted(), rows(), rows(), HOW, 0, Progress(silent=True))
 
 
 def test_nothing_is_printed_and_nothing_left_behind(
