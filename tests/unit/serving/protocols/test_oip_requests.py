@@ -59,6 +59,10 @@ def test_no_outputs_are_all_outputs(decode, outputs) -> None:
     assert decode({"inputs": [X], "outputs": outputs}).outputs is None
 
 
+def test_a_model_without_inputs(manifest, request_of) -> None:
+    assert oip.decode(request_of({"inputs": []}), ROUTE, manifest([]), Settings()).tensors == []
+
+
 @pytest.mark.parametrize("field", ["id", "parameters", "outputs"])
 def test_null_is_nothing(decode, field: str) -> None:
     assert decode({"inputs": [X], field: None}) == decode({"inputs": [X]})

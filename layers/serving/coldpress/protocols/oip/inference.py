@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from coldpress.protocols.oip.binary import Reader
 
 LENGTH_HEADER = "inference-header-content-length"
+NO_INPUTS = '"inputs" must be a list of tensors: [{"name", "shape", "datatype", "data"}]'
 BINARY = "application/octet-stream"
 MAX_BINARY_BYTES = 16 * MAX_ANSWER_BYTES
 """Before compression; beyond it a copy of the data may be what runs out of memory."""
@@ -44,7 +45,7 @@ def decode(request: Request, _route: Route, manifest: Manifest, settings: Settin
     """The inference request in a body. Raises `InvalidRequest`, `TooLarge`, `Unsupported`."""
     header = request.headers.get(LENGTH_HEADER)
     if header is None:
-        return _decode(parse(request.body), None, settings)
+        return _decode(parse(request.body), None, manifest, settings)
     from coldpress.protocols.oip import binary
 
     text, data = binary.split(request.body, header)
@@ -52,12 +53,12 @@ def decode(request: Request, _route: Route, manifest: Manifest, settings: Settin
         tensor = binary.raw_input(manifest, data, settings)
         return Inference([tensor], None, Form(None, (), binary=True))
     reader = binary.Reader(data)
-    inference = _decode(parse(text), reader, settings)
+    inference = _decode(parse(text), reader, manifest, settings)
     reader.finish()
     return inference
 
 
-def _decode(body: Any, reader: "Reader | None", settings: Settings) -> Inference:
+def _decode(body: Any, reader: "Reader | None", manifest: Manifest, settings: Settings) -> Inference:
     if not isinstance(body, dict):
         raise InvalidRequest(
             'the body must be a JSON object: {"inputs": [{"name", "shape", "datatype", "data"}]}'
@@ -68,7 +69,10 @@ def _decode(body: Any, reader: "Reader | None", settings: Settings) -> Inference
     binary = _parameters(body, "the request").get("binary_data_output") is True
     outputs = _outputs(body.get("outputs"), binary)
     names = [output.name for output in outputs] or None
-    return Inference(tensors_of(body, settings, reader), names, Form(request_id, outputs, binary))
+    tensors = tensors_of(body, settings, reader)
+    if not tensors and manifest.inputs:
+        raise InvalidRequest(NO_INPUTS)
+    return Inference(tensors, names, Form(request_id, outputs, binary))
 
 
 def tensors_of(body: dict[str, Any], settings: Settings, reader: "Reader | None" = None) -> list[Tensor]:
@@ -77,8 +81,8 @@ def tensors_of(body: dict[str, Any], settings: Settings, reader: "Reader | None"
     Raises `InvalidRequest`, `TooLarge`, `Unsupported`.
     """
     inputs = body.get("inputs")
-    if not isinstance(inputs, list) or not inputs:
-        raise InvalidRequest('"inputs" must be a list of tensors: [{"name", "shape", "datatype", "data"}]')
+    if not isinstance(inputs, list):
+        raise InvalidRequest(NO_INPUTS)
     if len(inputs) > settings.max_inputs:
         raise InvalidRequest(f"the request has {len(inputs)} inputs, the limit is {settings.max_inputs}")
     return [_tensor(row, settings, reader) for row in inputs]
