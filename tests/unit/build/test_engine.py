@@ -84,7 +84,7 @@ def test_a_loss_that_is_no_number_ends_it_with_advice() -> None:
 
 def test_ctrl_c_goes_through() -> None:
     class Interrupted(Bag):
-        def forward(self, ids: torch.Tensor) -> torch.Tensor:
+        def forward(self, _: torch.Tensor) -> torch.Tensor:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
