@@ -81,6 +81,9 @@ def match(specs: Sequence[TensorSpec], tensors: Iterable[Tensor]) -> list[Tensor
         if tensor.name in given:
             raise InvalidRequest(f"input {tensor.name!r} came twice")
         given[tensor.name] = tensor
+    # First, because a misspelt name is missing too, and the misspelling is what helps.
+    for name in given.keys() - {spec.name for spec in specs}:
+        raise InvalidRequest(f"no input {name!r}; the model's inputs are {names_of(specs)}")
     ordered = []
     for spec in specs:
         found = given.pop(spec.name, None)
@@ -90,8 +93,6 @@ def match(specs: Sequence[TensorSpec], tensors: Iterable[Tensor]) -> list[Tensor
             )
         _check_declared(spec, found)
         ordered.append(found)
-    if given:
-        raise InvalidRequest(f"no input {next(iter(given))!r}; the model's inputs are {names_of(specs)}")
     return ordered
 
 
