@@ -4,6 +4,7 @@ from base64 import b64encode
 from collections.abc import Iterable, Sequence
 from html import escape
 
+from coldpress_build.press.candidates import BASELINE
 from coldpress_build.press.press import Candidate, Pressed
 from coldpress_build.report.report import Report, Training
 
@@ -14,7 +15,7 @@ h1 { font-size: 1.5rem; margin-bottom: 0 } h2 { font-size: 1.1rem; margin-top: 2
 table { border-collapse: collapse; font-variant-numeric: tabular-nums }
 th, td { padding: .25rem .75rem .25rem 0; border-bottom: 1px solid #ddd }
 th, td { text-align: left; vertical-align: top }
-td.number, th.number { text-align: right }
+td.number, th.number { text-align: right } td.number { white-space: nowrap }
 tr.winner td { font-weight: 600 }
 @media (prefers-color-scheme: dark) { body { background: #161616; color: #e6e6e6 } p.note { color: #aaa }
   th, td { border-color: #444 } img { background: white } }
@@ -84,7 +85,7 @@ def _candidates(pressed: Pressed) -> Iterable[str]:
 
 
 def _candidate(one: Candidate) -> list[str]:
-    verdict = one.reason or ("the original" if one.figures and one.figures.slower == 1 else "passes")
+    verdict = one.reason or ("the original" if one.name == BASELINE else "passes")
     if one.figures is None:
         return [one.name, one.how, *[""] * 6, verdict]
     figures = one.figures
