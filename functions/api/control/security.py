@@ -1,4 +1,4 @@
-"""API keys at the door: who calls, and whether their scopes cover it."""
+"""The door: who calls, and whether their scopes cover it."""
 
 from collections.abc import Awaitable, Callable
 from typing import Annotated
@@ -6,8 +6,9 @@ from typing import Annotated
 from fastapi import Depends, Request, Security
 from fastapi.security import APIKeyHeader, HTTPBearer
 
+from coldpress import gateway, principal
 from coldpress.access import Caller, require
-from control.deployment import Here
+from control.deployment import Deployment, Here
 
 _HELP = "Make one with `coldpress keys create --admin` (or `--read`)."
 # auto_error off: `coldpress.access` refuses, with the same words everywhere.
@@ -24,11 +25,17 @@ def requires(scope: str) -> Callable[..., Awaitable[Caller]]:
         _key: Annotated[object, Security(_header)],
         _token: Annotated[object, Security(_bearer)],
     ) -> Caller:
-        caller = here.access.caller(request.headers)
+        caller = _caller(here, request)
         require(caller, scope)
         return caller
 
     return check
+
+
+def _caller(here: Deployment, request: Request) -> Caller:
+    if here.settings.auth == "keys":
+        return here.access.caller(request.headers)
+    return principal.caller(gateway.principal_of(request.scope["aws.event"]))
 
 
 Reader = Annotated[Caller, Depends(requires("read"))]

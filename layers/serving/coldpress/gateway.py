@@ -24,6 +24,8 @@ class Request(NamedTuple):
     """Names in lower case."""
     body: bytes
     id: str
+    principal: str = ""
+    """Who calls, where an authorizer of the gateway has checked that; never taken from a header."""
 
 
 class Response(NamedTuple):
@@ -57,13 +59,27 @@ def read(event: dict[str, Any], base_path: str, max_body_bytes: int) -> Request:
 
         path = unquote(path)
     path = _below(path, base_path.rstrip("/")).rstrip("/") or "/"
-    return Request(method, path, _headers(event), _body(event, max_body_bytes), id_of(event))
+    principal = principal_of(event)
+    return Request(method, path, _headers(event), _body(event, max_body_bytes), id_of(event), principal)
 
 
 def id_of(event: dict[str, Any]) -> str:
     """The gateway's id of a request; the load balancer's trace id; else one made up here."""
     context = event.get("requestContext") or {}
     return context.get("requestId") or _headers(event).get("x-amzn-trace-id") or os.urandom(8).hex()
+
+
+def principal_of(event: dict[str, Any]) -> str:
+    """Whom an HTTP API's JWT or IAM authorizer let in: the token's subject or the identity's ARN; else empty.
+
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
+    """
+    found = (event.get("requestContext") or {}).get("authorizer") or {}
+    if found.get("jwt"):
+        return (found["jwt"].get("claims") or {}).get("sub") or "jwt"
+    if found.get("iam"):
+        return found["iam"].get("userArn") or "iam"
+    return ""
 
 
 def _below(path: str, prefix: str) -> str:

@@ -99,9 +99,16 @@ class DataPlane:
 
         return inspection.answer(route, request, trace, self)
 
+    def _caller(self, request: Request) -> access.Caller:
+        if self.settings.auth == "keys":
+            return self.access.caller(request.headers)
+        from coldpress import principal
+
+        return principal.caller(request.principal)
+
     def _check_access(self, route: Route, request: Request, trace: Trace) -> None:
         at = time.perf_counter()
-        caller = self.access.caller(request.headers)
+        caller = self._caller(request)
         if route.action in routes.ADMIN:
             access.require(caller, "admin")
         elif route.action in routes.INFERENCES or (route.model and not caller.may("read")):

@@ -28,6 +28,8 @@ class Settings(NamedTuple):
 
     store: str = ""
     """Where everything is kept, as a URL: `s3://bucket`, `file:///folder`."""
+    auth: str = "keys"
+    """Who checks callers: `keys` is this process, by API key; `gateway` is the gateway's authorizer."""
     base_path: str = ""
     """A path in front of every route, such as a stage name: `/prod`."""
     ort_library: str = ""
@@ -64,6 +66,7 @@ class Settings(NamedTuple):
     """Signs upload URLs of a `file://` store; the local server makes it. S3 needs none."""
 
 
+CHOICES = {"auth": ("keys", "gateway")}
 KINDS = {int: "a whole number from 0", float: "a number from 0", str: "text"}
 
 
@@ -91,5 +94,7 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         if not usable:
             default = Settings._field_defaults[name]
             raise SettingsError(f"{key}={text!r} is not {KINDS[types[name]]}; the default is {default}")
+        if value not in CHOICES.get(name, (value,)):
+            raise SettingsError(f"{key}={text!r} is none of {', '.join(CHOICES[name])}")
         values[name] = value
     return Settings(**values)  # type: ignore[arg-type]

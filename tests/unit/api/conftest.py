@@ -86,6 +86,7 @@ class Api:
         key: str | None = "admin",
         headers: dict[str, str] | None = None,
         stage: str = "$default",
+        authorizer: dict[str, Any] | None = None,
     ) -> Answer:
         """One event through the handler; `body` is sent as JSON unless it is text already."""
         given = {"x-api-key": getattr(self, key)} if key else {}
@@ -96,7 +97,8 @@ class Api:
             | {
                 "stage": stage,
                 "http": EVENT["requestContext"]["http"] | {"method": method, "path": path},
-            },
+            }
+            | ({"authorizer": authorizer} if authorizer else {}),
         }
         if body is not None:
             event["body"] = body if isinstance(body, str) else json.dumps(body)

@@ -83,3 +83,23 @@ def test_an_expired_key(api: Any) -> None:
 @pytest.mark.parametrize("path", ["/", "/docs", "/openapi.json", "/docs/files/swagger-ui.css"])
 def test_open_to_all(api: Any, path: str) -> None:
     assert api.call("GET", path, key=None).status == 200
+
+
+JWT = {"jwt": {"claims": {"iss": "https://issuer", "sub": "ada"}, "scopes": None}}
+
+
+def test_behind_an_authorizer_no_key_is_asked_for(make_api: Any) -> None:
+    api = make_api(auth="gateway")
+    assert api.call("GET", "/models", key=None, authorizer=JWT).status == 200
+    wish = {"model": "a", "filename": "m.onnx"}
+    assert api.call("POST", "/uploads", wish, key=None, authorizer=JWT).status == 201
+
+
+def test_behind_no_authorizer_nobody_is_let_in(make_api: Any) -> None:
+    api = make_api(auth="gateway")
+    for method, path in routes(api):
+        if path != "/":
+            for key in (None, "admin"):
+                answer = api.call(method, path, {}, key=key)
+                assert (path, answer.status) == (path, 401)
+                assert answer.json["error"].startswith("the gateway has checked no caller: ")

@@ -12,6 +12,7 @@ def test_nothing_set_gives_the_defaults() -> None:
 def test_every_field_is_read_with_its_type() -> None:
     environment = {
         "COLDPRESS_STORE": "s3://bucket",
+        "COLDPRESS_AUTH": "gateway",
         "COLDPRESS_BASE_PATH": "/prod",
         "COLDPRESS_ORT_LIBRARY": "/opt/lib/libonnxruntime.so",
         "COLDPRESS_MEMORY_MB": "1769",
@@ -33,6 +34,7 @@ def test_every_field_is_read_with_its_type() -> None:
     assert {f"COLDPRESS_{field.upper()}" for field in Settings._fields} == set(environment)
     assert from_environment(environment) == Settings(
         "s3://bucket",
+        "gateway",
         "/prod",
         "/opt/lib/libonnxruntime.so",
         1769,
@@ -91,3 +93,10 @@ def test_a_value_that_cannot_be_used_is_an_error(key: str, text: str, message: s
     with pytest.raises(SettingsError) as caught:
         from_environment({f"COLDPRESS_{key}": text})
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("value", ["", "none", "KEYS", "off"])
+def test_callers_are_never_left_unchecked_by_a_misspelt_setting(value: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        from_environment({"COLDPRESS_AUTH": value})
+    assert str(caught.value) == f"COLDPRESS_AUTH={value!r} is none of keys, gateway"
