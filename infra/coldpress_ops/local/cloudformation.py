@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from coldpress.errors import ColdpressError
+from coldpress_ops.local import conditions
 from coldpress_ops.local.aws import ACCOUNT, REGION, function_arn
 
 PSEUDO_PARAMETERS = {
@@ -20,6 +21,8 @@ PSEUDO_PARAMETERS = {
     "AWS::StackName": "coldpress",
     "AWS::URLSuffix": "amazonaws.com",
 }
+NO_VALUE = object()
+"""`AWS::NoValue`: the property that has it is not there."""
 _PLACEHOLDER = re.compile(r"\$\{(!?)\s*([^}]*?)\s*\}")
 
 
@@ -67,6 +70,14 @@ class Resolver:
         """`document`: a template, as `read` returns it."""
         self._parameters: Mapping[str, Any] = document.get("Parameters") or {}
         self._resources: Mapping[str, Any] = document["Resources"]
+        self._conditions: Mapping[str, Any] = document.get("Conditions") or {}
+
+    def holds(self, condition: str, where: str) -> bool:
+        """Whether a condition is true with the parameters' defaults. Raises `TemplateError`."""
+        try:
+            return conditions.holds(condition, self._conditions, lambda value: self.value(value, where))
+        except conditions.UnknownCondition as error:
+            raise TemplateError(f"{where}: {error}") from None
 
     def value(self, value: Any, where: str) -> Any:
         """`value` with every intrinsic function in it replaced.
@@ -78,7 +89,8 @@ class Resolver:
             TemplateError: a function or reference that has no local value.
         """
         if isinstance(value, list):
-            return [self.value(item, where) for item in value]
+            items = (self.value(item, where) for item in value)
+            return [item for item in items if item is not NO_VALUE]
         if not isinstance(value, dict):
             return value
         if len(value) == 1:
@@ -89,11 +101,17 @@ class Resolver:
                 return self._attribute(*map(str, argument), where=where)
             if name == "Fn::Sub":
                 return self._sub(argument, where)
+            if name == "Fn::If":
+                condition, then, otherwise = argument
+                return self.value(then if self.holds(condition, where) else otherwise, where)
             if str(name).startswith("Fn::") or name == "Condition":
                 raise TemplateError(f"{where}: the local server does not know {name}")
-        return {key: self.value(item, f"{where}.{key}") for key, item in value.items()}
+        entries = {key: self.value(item, f"{where}.{key}") for key, item in value.items()}
+        return {key: item for key, item in entries.items() if item is not NO_VALUE}
 
     def _ref(self, name: str, where: str) -> Any:
+        if name == "AWS::NoValue":
+            return NO_VALUE
         if name in self._parameters:
             if "Default" not in self._parameters[name]:
                 raise TemplateError(f"{where}: the parameter {name} needs a Default to run locally")

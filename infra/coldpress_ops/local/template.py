@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from coldpress_ops.local.application import Application, Function, Route
-from coldpress_ops.local.cloudformation import Resolver, TemplateError, only, read, whole
+from coldpress_ops.local.cloudformation import NO_VALUE, Resolver, TemplateError, only, read, whole
 from coldpress_ops.local.triggers import triggers
 
 # Types with no part in answering a request here: packaging, permissions, alarms.
@@ -37,11 +37,14 @@ READ = {
 }
 UNUSED = {
     "AWS::Serverless::Function": {
-        *("Architectures", "AutoPublishAlias", "Description", "EphemeralStorage", "FunctionName", "Layers"),
-        *("LoggingConfig", "Policies", "ProvisionedConcurrencyConfig", "ReservedConcurrentExecutions"),
+        *("Architectures", "AutoPublishAlias", "AutoPublishAliasAllProperties", "Description"),
+        *("EphemeralStorage", "FunctionName", "KmsKeyArn", "Layers", "LoggingConfig", "Policies"),
+        *("ProvisionedConcurrencyConfig", "ReservedConcurrentExecutions"),
         *("Role", "SnapStart", "Tags", "Tracing"),
     },
     "AWS::Serverless::HttpApi": {
+        # Its own part is who is let in: here that is always the functions' business (COLDPRESS_AUTH).
+        "DefinitionBody",
         *("AccessLogSettings", "DefaultRouteSettings", "Description", "Name", "RouteSettings", "StageName"),
         "Tags",
     },
@@ -49,7 +52,9 @@ UNUSED = {
         *("BucketEncryption", "LifecycleConfiguration", "OwnershipControls"),
         *("PublicAccessBlockConfiguration", "Tags", "VersioningConfiguration"),
     },
-    "AWS::SQS::Queue": {"KmsMasterKeyId", "MessageRetentionPeriod", "SqsManagedSseEnabled", "Tags"},
+    "AWS::SQS::Queue": {
+        *("KmsMasterKeyId", "MessageRetentionPeriod", "RedriveAllowPolicy", "SqsManagedSseEnabled", "Tags"),
+    },
 }
 METHODS = ("ANY", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 # Lambda's own defaults.
@@ -82,19 +87,19 @@ def _resources(document: Mapping[str, Any], resolver: Resolver) -> dict[str, dic
     found: dict[str, dict[str, dict[str, Any]]] = {kind: {} for kind in READ}
     for name, resource in document["Resources"].items():
         kind = resource.get("Type")
+        if "Condition" in resource and not resolver.holds(resource["Condition"], f"{name}.Condition"):
+            continue
         if kind in DEPLOYMENT_ONLY:
             continue
         if kind not in READ:
             raise TemplateError(f"{name}: the local server does not know the type {kind}")
-        if "Condition" in resource:
-            raise TemplateError(f"{name}.Condition: the local server does not know conditions")
         short_kind = kind.rpartition("::")[2]
         properties = _merged(defaults.get(short_kind) or {}, resource.get("Properties") or {})
         only(properties, READ[kind] | UNUSED[kind], name)
         found[kind][name] = {
-            key: resolver.value(value, f"{name}.{key}")
+            key: found_value
             for key, value in properties.items()
-            if key in READ[kind]
+            if key in READ[kind] and (found_value := resolver.value(value, f"{name}.{key}")) is not NO_VALUE
         }
     if len(found["AWS::Serverless::HttpApi"]) > 1:
         names = " and ".join(found["AWS::Serverless::HttpApi"])

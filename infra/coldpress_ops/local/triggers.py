@@ -62,7 +62,7 @@ def _readers(functions: Mapping[str, Mapping[str, Any]]) -> dict[str, tuple[str,
             where = f"{name}.Events.{event}"
             settings = source.get("Properties") or {}
             # One record at a time is a legal batch whatever BatchSize says.
-            only(settings, {"BatchSize", "FunctionResponseTypes", "Queue"}, where)
+            only(settings, {"BatchSize", "FunctionResponseTypes", "Queue", "ScalingConfig"}, where)
             arn = str(settings.get("Queue"))
             if arn in found:
                 raise TemplateError(f"{where}: {found[arn][0]} reads the queue {arn} too")

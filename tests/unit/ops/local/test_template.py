@@ -159,7 +159,7 @@ DEAD = "  Dead:\n    Type: AWS::SQS::Queue"
             "Python functions only",
         ),
         ("Handler: app.handler", "Tags: {}", "Answer.Handler", "is missing or no text"),
-        ("!Ref Memory", "!If [a, 1, 2]", "Answer.MemorySize", f"{UNKNOWN} Fn::If"),
+        ("!Ref Memory", "!If [a, 1, 2]", "Answer.MemorySize", "there is no condition a"),
         ("!Ref Memory", "lots", "Answer.MemorySize is 'lots'", "must be a whole number"),
         ("!Ref Memory", "!Ref Nowhere", "Answer.MemorySize", "there is no parameter or resource Nowhere"),
         ("Default: 1769", "MinValue: 1", "Answer.MemorySize", "the parameter Memory needs a Default"),
@@ -200,7 +200,7 @@ DEAD = "  Dead:\n    Type: AWS::SQS::Queue"
         ("Name: suffix", "Name: regex", "Bucket.NotificationConfiguration.", "Filter.regex"),
         (", maxReceiveCount: 3", "", "Queue.RedrivePolicy.maxReceiveCount", "is missing"),
         ("VisibilityTimeout: 60", "FifoQueue: true", "Queue.FifoQueue", UNKNOWN),
-        (DEAD, f"{DEAD}\n    Condition: Now", "Dead.Condition", UNKNOWN),
+        (DEAD, f"{DEAD}\n    Condition: Now", "Dead.Condition", "there is no condition Now"),
         (DEAD, f"{DEAD}\n  Two:\n    Type: AWS::Serverless::HttpApi", "Api and Two", "it serves one HttpApi"),
     ],
 )
@@ -228,3 +228,26 @@ def test_no_template(root: Path, text: str, message: str) -> None:
 def test_missing_template(root: Path) -> None:
     with pytest.raises(TemplateError, match=r"cannot read the template .*: No such file or directory"):
         load(root / "template.yaml")
+
+
+CONDITIONAL = (
+    TEMPLATE.replace(
+        "Globals:", "Conditions: {Big: !Equals [!Ref Stage, prod], Small: !Not [!Condition Big]}\nGlobals:"
+    )
+    .replace("MemorySize: !Ref Memory", "MemorySize: !If [Big, 4096, !Ref Memory]")
+    .replace("LEVEL: debug", "LEVEL: !If [Big, quiet, !Ref AWS::NoValue]")
+    + "  Rule: {Type: AWS::Events::Rule, Condition: Big}\n"
+    + "  Other: {Type: AWS::SQS::Queue, Condition: Small}\n"
+)
+
+
+@pytest.mark.parametrize(("stage", "memory"), [("dev", 1769), ("prod", 4096)])
+def test_conditions_hold_with_the_parameters_defaults(root: Path, stage: str, memory: int) -> None:
+    text = CONDITIONAL.replace("Default: dev", f"Default: {stage}")
+    if stage == "prod":
+        with pytest.raises(TemplateError, match="Rule: the local server does not know the type"):
+            load(written(root, text))
+        text = text.replace("AWS::Events::Rule", "AWS::SNS::Topic")
+    answer = load(written(root, text)).functions["Answer"]
+    assert answer.memory_mb == memory
+    assert answer.environment.get("LEVEL") == {"dev": None, "prod": "quiet"}[stage]
