@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import onnx
 import pytest
 
-from ..conftest import Deployment
+from ..targets.deployment import Deployment
 from . import models
 
 
