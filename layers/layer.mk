@@ -1,27 +1,62 @@
 # What the layers' Makefiles share. `sam build` runs them in a copy of the layer's folder and sets
 # ARTIFACTS_DIR; whatever lies outside of that folder is found from this file's own place.
 ROOT := $(abspath $(dir $(lastword $(MAKEFILE_LIST)))..)
+HERE := $(patsubst %/,%,$(dir $(abspath $(firstword $(MAKEFILE_LIST)))))
 MACHINE ?= x86_64
-# Bytecode fits one Python only: the one that the functions run on.
 PYTHON_VERSION ?= $(shell sed -n 's/^ *Runtime: python//p' $(ROOT)/template.yaml | head -n 1)
-PYTHON ?= python$(PYTHON_VERSION)
 
-# Lambda's glibc: 2.26 (Amazon Linux 2) up to Python 3.11, 2.34 (Amazon Linux 2023) from 3.12 on.
+ifeq ($(PYTHON_VERSION),)
+$(error template.yaml names no Runtime: pythonX.Y)
+endif
+
+# Bytecode fits one Python only: the one that the functions run on. Any other Python builds a layer without.
+RUNS = $(shell $(1) -c 'import sys; sys.exit("%d.%d" % sys.version_info[:2] != "$(PYTHON_VERSION)")' \
+	2>/dev/null && echo $(1))
+PYTHON ?= $(or $(call RUNS,python$(PYTHON_VERSION)),$(call RUNS,python3),python3)
+EXACT := $(call RUNS,$(PYTHON))
+ifeq ($(EXACT),)
+$(warning python$(PYTHON_VERSION) does not run here: $(notdir $(HERE)) is built without bytecode, which makes \
+each cold start 0.1 to 0.2 s longer, and is not tried out. Install python$(PYTHON_VERSION) or pass PYTHON=/path/to/it)
+endif
+
+# Lambda's glibc: 2.26 (Amazon Linux 2) up to Python 3.11, 2.34 (Amazon Linux 2023) from 3.12 on. pip takes no
+# "at most": each version from 2.17, the oldest one that wheels are built for, is named.
 OLD := $(filter 3.8 3.9 3.10 3.11,$(PYTHON_VERSION))
-GLIBC := $(if $(OLD),2_26 2_17,2_34 2_31 2_28 2_27 2_26 2_17)
-PLATFORMS ?= $(GLIBC:%=manylinux_%_$(MACHINE)) manylinux2014_$(MACHINE)
+GLIBC := $(shell seq $(if $(OLD),26,34) -1 17)
+PLATFORMS ?= $(GLIBC:%=manylinux_2_%_$(MACHINE)) manylinux2014_$(MACHINE)
 
-PIP := $(PYTHON) -m pip --quiet --disable-pip-version-check
-WHEELS := --only-binary=:all: --implementation cp --python-version $(PYTHON_VERSION) \
-	$(PLATFORMS:%=--platform %) --constraint $(ROOT)/constraints.txt
-INSTALL := $(PIP) install $(WHEELS) --no-compile --target $(ARTIFACTS_DIR)/python
+BUILD := $(ARTIFACTS_DIR)/.build
+PIP := $(PYTHON) -m pip --quiet --disable-pip-version-check --no-input
+# Exactly the wheels whose hashes layers/*/requirements.txt lists: `make -C layers lock` writes them.
+LOCKED = --root-user-action=ignore --no-compile --no-deps --only-binary=:all: --require-hashes
+WHEELS := --implementation cp --python-version $(PYTHON_VERSION) $(PLATFORMS:%=--platform %)
+
+# $(call INSTALL,FOLDER): what this layer's requirements.txt lists, and pip's report, which the SBOM is made from.
+define INSTALL
+	@mkdir -p $(BUILD)
+	@$(PIP) install $(LOCKED) $(WHEELS) --requirement $(HERE)/requirements.txt --target $(1) \
+		--report $(BUILD)/report.json || { echo "$(notdir $(HERE)): pip found no wheel that has a hash in \
+	layers/$(notdir $(HERE))/requirements.txt and fits Python $(PYTHON_VERSION) on $(MACHINE) with one of: \
+	$(PLATFORMS)" >&2; exit 1; }
+endef
 
 # Bytecode that is used whatever time stamps packing and unpacking leave, with the paths it has on Lambda.
-# Without any, a cold start takes 128 ms longer.
-COMPILE = $(PYTHON) -m compileall -q -f --invalidation-mode unchecked-hash \
-	-s $(ARTIFACTS_DIR) -p /opt $(ARTIFACTS_DIR)/python
+# A set's order in it follows from the hash seed.
+COMPILE = $(if $(EXACT),PYTHONHASHSEED=0 $(PYTHON) -m compileall -q -f --invalidation-mode unchecked-hash \
+	-s $(ARTIFACTS_DIR) -p /opt $(ARTIFACTS_DIR)/python)
+
+# $(call FINISH,FOLDER), the last step: symbols off, libraries checked, SBOM written, the same bytes wherever it
+# was built. FOLDER is what INSTALL was given, if not python/.
+define FINISH
+	@$(PIP) install $(LOCKED) --requirement $(ROOT)/layers/finish/requirements.txt --target $(BUILD)/tools
+	@PYTHONPATH=$(BUILD)/tools $(PYTHON) -B $(ROOT)/layers/finish --layer $(notdir $(HERE)) \
+		--folder $(ARTIFACTS_DIR) --installed $(or $(1),$(ARTIFACTS_DIR)/python) --report $(BUILD)/report.json \
+		--machine $(MACHINE) --platforms "$(PLATFORMS)"
+	@rm -rf $(BUILD)
+endef
 
 comma := ,
-# Imports from the layer and the standard library alone; on a machine of another kind there is nothing to try.
-TRY = $(if $(filter $(MACHINE),$(shell uname -m)),ORT_DISABLE_TELEMETRY=1 $(PYTHON) -I -S -B -c \
-	'import sys; sys.path.insert(0, "$(ARTIFACTS_DIR)/python"); $(1)')
+# Sees the standard library alone; on a machine of another kind there is nothing to try.
+RUN = $(if $(and $(EXACT),$(filter $(MACHINE),$(shell uname -m))),ORT_DISABLE_TELEMETRY=1 $(PYTHON) -I -S -B $(1))
+# $(call TRY,STATEMENTS): with the layer's own packages.
+TRY = $(call RUN,-c 'import sys; sys.path.insert(0$(comma) "$(ARTIFACTS_DIR)/python"); $(1)')
