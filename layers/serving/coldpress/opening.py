@@ -1,10 +1,8 @@
-"""One version, made ready to answer: fetched, verified, opened in place and warmed up.
-
-ONNX Runtime's library is opened by a thread from the start: it takes longer than fetching a small model.
-"""
+"""One version, made ready to answer: fetched, verified, opened in place and warmed up."""
 
 import time
 
+from coldpress import engine
 from coldpress.aside import Aside
 from coldpress.cpu import fits
 from coldpress.digest import sha256
@@ -48,12 +46,7 @@ class Opener:
         """Begins to open ONNX Runtime's library."""
         self._store = store
         self._settings = settings
-        self._library = Aside(self._open_library)
-
-    def _open_library(self) -> "ort.Library":
-        from coldpress import ort
-
-        return ort.Library.open(ort.library_path(self._settings.ort_library))
+        self._library = engine.begin(settings.ort_library)
 
     def library(self) -> "ort.Library":
         """ONNX Runtime's library, once it is open. Raises `Unavailable` when it cannot be opened."""
@@ -92,14 +85,17 @@ class Opener:
         buffer = self._store.fetch(artifact.key, artifact.size)
         at = trace.lap("fetch", at)
         digest = _digest(buffer, artifact.size)
+        if manifest.warmup:
+            # Before the session, which may have to wait for the library.
+            from coldpress.warmup import tensors_of
+
+            warmup = tensors_of(manifest.warmup, self._settings)
         session = self._open_session(artifact, buffer)
         if digest.result() != artifact.sha256:
             raise Internal("it does not have the hash that was published; it is not served")
         at = trace.lap("open", at)
         if manifest.warmup:
-            from coldpress.warmup import tensors_of
-
-            session.run(tensors_of(manifest.warmup, self._settings))
+            session.run(warmup)
             trace.lap("warmup", at)
         return Model(manifest, session, artifact.size)
 

@@ -116,7 +116,7 @@ class Context:
         return 29000
 answer = app.handler(event, Context())
 assert answer["statusCode"] == 200, answer
-print(json.dumps(sorted(sys.modules)), file=real)
+print(json.dumps(sorted(sys.modules)), file=real, flush=True)
 """
 
 

@@ -201,7 +201,7 @@ def test_tls(tls_s3: str, authority: Path) -> None:
     reader = reader_of("s3://bucket", tls_s3, str(authority / "ca.pem"))
     for _ in range(2):
         assert bytes(reader.get("a").body) == b"1"
-    assert len(reader._idle) == 1
+    assert len(reader._idle) <= 2  # one was made ahead of the first request
     with pytest.raises(NotFound):
         reader.get("b")
 

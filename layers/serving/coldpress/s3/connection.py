@@ -1,10 +1,11 @@
 """One HTTP/1.1 connection that asks for objects and reads them straight into place."""
 
-import socket
+import _socket
 import time
 
 from coldpress.typed import TYPE_CHECKING, NamedTuple
 
+# `socket` is 3 ms of enumerations around `_socket`; only TLS needs it.
 if TYPE_CHECKING:
     import ssl
 
@@ -30,9 +31,9 @@ class Connection:
 
     def __init__(self, host: str, port: int, context: "ssl.SSLContext | None", seconds: float) -> None:
         """`seconds`: for the connection to be made."""
-        plain = socket.create_connection((host, port), seconds)
-        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._socket = plain if context is None else context.wrap_socket(plain, server_hostname=host)
+        self._socket = (
+            _connected(host, port, seconds) if context is None else _secured(host, port, context, seconds)
+        )
         self._used = time.time()
         self.reusable = True
 
@@ -97,7 +98,7 @@ class Connection:
         try:
             self._socket.settimeout(0)
             # Below TLS, whose own `recv` takes no flags.
-            return socket.socket.recv(self._socket, 1, socket.MSG_PEEK) != b""
+            return _socket.socket.recv(self._socket, 1, _socket.MSG_PEEK) != b""
         except BlockingIOError:
             return True  # nothing to read, as it should be
         except OSError:
@@ -110,6 +111,33 @@ class Connection:
     def __del__(self) -> None:
         if hasattr(self, "_socket"):  # not where connecting failed
             self._socket.close()
+
+
+def _connected(host: str, port: int, seconds: float) -> _socket.socket:
+    error = OSError(f"{host} has no address")
+    # As bytes: for text, `getaddrinfo` imports the codec of international names.
+    for family, kind, protocol, _, address in _socket.getaddrinfo(
+        host.encode(), port, type=_socket.SOCK_STREAM
+    ):
+        connection = _socket.socket(family, kind, protocol)
+        try:
+            connection.settimeout(seconds)
+            connection.connect(address)
+            connection.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
+        except OSError as refused:
+            connection.close()
+            error = refused
+        else:
+            return connection
+    raise error
+
+
+def _secured(host: str, port: int, context: "ssl.SSLContext", seconds: float) -> "ssl.SSLSocket":
+    import socket
+
+    connection = socket.create_connection((host, port), seconds)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return context.wrap_socket(connection, server_hostname=host)
 
 
 def _left(deadline: float) -> float:

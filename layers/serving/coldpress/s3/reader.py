@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping
 
+from coldpress.aside import Aside
 from coldpress.errors import NotFound, Unavailable
 from coldpress.s3.connection import Broken, Connection, Reply
 from coldpress.s3.signature import Credentials, signed_head
@@ -77,6 +78,9 @@ class Reader:
         self._roots = roots
         self._context: ssl.SSLContext | None = None
         self._idle: list[Connection] = []
+        if self._tls:
+            # Loading TLS and shaking hands takes as long as opening ONNX Runtime: beside it, not after it.
+            Aside(self.connect)
 
     def get(
         self, key: str, headers: Mapping[str, str] | None = None, into: memoryview | None = None
