@@ -88,7 +88,7 @@ class Stack:
     ) -> dict[str, Any]:
         """The project's template as plain CloudFormation that the stand-in runs.
 
-        `plain_http`: without the bucket's policy, which refuses what comes without TLS: everything here.
+        `plain_http`: without the policies that refuse what comes without TLS: everything here.
         """
         order = {
             "template": (PROJECT / "template.yaml").read_text(),
@@ -106,7 +106,7 @@ class Stack:
         )
         template: dict[str, Any] = json.loads(done.stdout)
         if plain_http:
-            del template["Resources"]["BucketPolicy"]
+            _take_plain_http(template["Resources"])
         for name, resource in list(template["Resources"].items()):
             if resource["Type"] == "AWS::ApiGatewayV2::Api":
                 template["Resources"] |= _routes(name, resource["Properties"])
@@ -131,6 +131,16 @@ class Stack:
     def _described(self, stack: str = "") -> dict[str, Any]:
         found = self.clients["cloudformation"].describe_stacks(StackName=stack or self.name)["Stacks"]
         return dict(found[0])
+
+
+def _take_plain_http(resources: dict[str, Any]) -> None:
+    """Drops every statement named TlsOnly, and the policies that say nothing else."""
+    for name, resource in list(resources.items()):
+        policy = resource["Properties"].get("PolicyDocument")
+        if policy:
+            policy["Statement"] = [each for each in policy["Statement"] if each.get("Sid") != "TlsOnly"]
+            if not policy["Statement"]:
+                del resources[name]
 
 
 def _routes(api: str, properties: dict[str, Any]) -> dict[str, Any]:
