@@ -246,7 +246,7 @@ def test_a_run_that_would_not_end_in_time(world: World) -> None:
 ROW = {"name": "x", "datatype": "FP32", "shape": [1], "data": [1]}
 REFUSED: dict[str, tuple[list[Any], str]] = {
     "unknown input": ([ROW, ROW | {"name": "z"}], "no input 'z'; the model's inputs are 'x'"),
-    "missing input": ([ROW | {"name": "z"}], "input 'x' is missing: FP32 of shape [-1]"),
+    "misspelt input": ([ROW | {"name": "z"}], "no input 'z'; the model's inputs are 'x'"),
     "given twice": ([ROW, ROW], "input 'x' came twice"),
     "wrong datatype": ([ROW | {"datatype": "FP64"}], "input 'x' is FP32, but FP64 came"),
     "wrong rank": ([ROW | {"shape": [1, 1]}], "input 'x' has 1 dimensions [-1], but [1, 1] came"),
