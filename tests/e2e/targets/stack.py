@@ -88,7 +88,7 @@ class Stack:
     ) -> dict[str, Any]:
         """The project's template as plain CloudFormation that the stand-in runs.
 
-        `plain_http`: without the policies that refuse what comes without TLS: everything here.
+        `plain_http`: without the bucket's policy, which refuses what comes without TLS: everything here.
         """
         order = {
             "template": (PROJECT / "template.yaml").read_text(),
@@ -105,8 +105,9 @@ class Stack:
             check=True,
         )
         template: dict[str, Any] = json.loads(done.stdout)
+        _let_events_pass(template["Resources"])
         if plain_http:
-            _take_plain_http(template["Resources"])
+            del template["Resources"]["BucketPolicy"]
         for name, resource in list(template["Resources"].items()):
             if resource["Type"] == "AWS::ApiGatewayV2::Api":
                 template["Resources"] |= _routes(name, resource["Properties"])
@@ -133,11 +134,11 @@ class Stack:
         return dict(found[0])
 
 
-def _take_plain_http(resources: dict[str, Any]) -> None:
-    """Drops every statement named TlsOnly, and the policies that say nothing else."""
+def _let_events_pass(resources: dict[str, Any]) -> None:
+    """The queues' policies refuse what comes without TLS: here, S3's events."""
     for name, resource in list(resources.items()):
-        policy = resource["Properties"].get("PolicyDocument")
-        if policy:
+        if resource["Type"] == "AWS::SQS::QueuePolicy":
+            policy = resource["Properties"]["PolicyDocument"]
             policy["Statement"] = [each for each in policy["Statement"] if each.get("Sid") != "TlsOnly"]
             if not policy["Statement"]:
                 del resources[name]
