@@ -77,6 +77,6 @@ def test_every_command_works(copy):
     with serverprocess.running(copy / ".coldpress", int(port)):
         # One shell, as a reader has: an export in one block counts in the next.
         said = run("\n".join(block for block in others if "make test" not in block))
-    assert '"label": "positive"' in said
-    assert '"model_name": "sentiment"' in said
+    assert '"label":"positive"' in said
+    assert '"model_name":"sentiment"' in said
     assert any("make test" in block for block in others)
