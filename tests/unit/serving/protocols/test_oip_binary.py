@@ -133,7 +133,7 @@ def test_refused(decode, inputs: list[Any], data: bytes, message: str) -> None:
     assert str(caught.value) == message
 
 
-@pytest.mark.parametrize("length", [-1, "1e3", "", "9" * 30, "1,1", "٣", 1_000_000, "+5", " 5"])
+@pytest.mark.parametrize("length", [-1, "1e3", "", "9" * 30, "9" * 5000, "1,1", "٣", 1_000_000, "+5", " 5"])
 def test_a_header_that_is_no_length_of_the_body(decode, length: Any) -> None:
     with pytest.raises(InvalidRequest) as caught:
         decode([part()], bytes(12), length)
