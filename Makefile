@@ -30,11 +30,27 @@ test: $(STAMP) lint ## every test but the container tier
 test-standin: $(STAMP) ## the end-to-end suite on an AWS stand-in that runs the functions, with IAM enforced
 	$(BIN)/python -m pytest --target standin tests/e2e
 
+test-sam: $(STAMP) ## the end-to-end suite on sam local, in containers (root, or a container engine)
+	$(BIN)/python -m pytest --target sam tests/e2e tests/sam_local
+
 lint: $(STAMP) ## ruff, mypy --strict, cfn-lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/cfn-lint template.yaml
+
+# Checkov pins what Coldpress uses in other versions: it gets an environment of its own, below the user's cache.
+CHECKOV_VERSION := 3.3.30
+CHECKOV := $(or $(COLDPRESS_CACHE),$(HOME)/.cache/coldpress)/tools/checkov-$(CHECKOV_VERSION)
+
+lint-infra: $(STAMP) $(CHECKOV)/complete ## cfn-lint and checkov: the template against the rules of security
+	$(BIN)/cfn-lint template.yaml
+	$(CHECKOV)/bin/checkov --skip-download --framework cloudformation --file template.yaml --quiet --compact
+
+$(CHECKOV)/complete:
+	$(PYTHON) -m venv --clear $(CHECKOV)
+	$(CHECKOV)/bin/python -m pip install --quiet --disable-pip-version-check checkov==$(CHECKOV_VERSION)
+	@touch $@
 
 clean: ## remove the virtual environment, caches and local state
 	rm -rf $(VENV) .coldpress .mypy_cache .ruff_cache .pytest_cache

@@ -62,3 +62,24 @@ def big(megabytes: int = 64) -> onnx.ModelProto:
     weight = numpy_helper.from_array(rng.standard_normal((rows, columns), dtype=np.float32), "w")
     node = helper.make_node("MatMul", ["x", "w"], ["y"])
     return model(helper.make_graph([node], "big", [x], [y], [weight]))
+
+
+def counting() -> onnx.ModelProto:
+    """y = n, found by counting up to n: INT64 [1]. As slow as one asks for."""
+    scalar = [helper.make_tensor_value_info(name, TensorProto.INT64, []) for name in ("i", "c", "next")]
+    go, go_on = (helper.make_tensor_value_info(name, TensorProto.BOOL, []) for name in ("go", "go_on"))
+    step = [
+        helper.make_node("Identity", ["go"], ["go_on"]),
+        helper.make_node("Add", ["c", "one"], ["next"]),
+    ]
+    one = numpy_helper.from_array(np.int64(1), "one")
+    body = helper.make_graph(step, "step", [scalar[0], go, scalar[1]], [go_on, scalar[2]], [one])
+    zero = numpy_helper.from_array(np.int64(0), "zero")
+    nodes = [
+        helper.make_node("Squeeze", ["n"], ["times"]),
+        helper.make_node("Loop", ["times", "", "zero"], ["counted"], body=body),
+        helper.make_node("Reshape", ["counted", "shape"], ["y"]),
+    ]
+    shape = numpy_helper.from_array(np.array([1], np.int64), "shape")
+    n, y = (helper.make_tensor_value_info(name, TensorProto.INT64, [1]) for name in ("n", "y"))
+    return model(helper.make_graph(nodes, "counting", [n], [y], [zero, shape]))

@@ -104,7 +104,7 @@ def test_the_bucket_refuses_requests_without_tls(stood_in):
     """With the policy that `Stack.template` takes out for the other tests' sake."""
     stack = stood_in.stack("coldpress-strict")
     template = stack.template(stood_in.archives, Stage="strict", plain_http=False)
-    assert stack.apply(template, Stage="strict") == "CREATE_COMPLETE"
+    assert stack.apply(template, Stage="strict") == "CREATE_COMPLETE", stack.why()
     answer = httpx.get(f"{stood_in.api_url(stack)}/models", headers={"x-api-key": "cp_any"}, timeout=60)
     assert answer.status_code == 503
     assert "explicit deny in a resource-based policy" in answer.json()["error"]

@@ -5,6 +5,7 @@ import hashlib
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 INSTALL_SECONDS = 600
@@ -29,8 +30,8 @@ def installed(requirements: Path) -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not complete.exists():
             # Without pip of its own: the one that runs here installs into it, which saves seconds.
-            _run(sys.executable, "-m", "venv", "--clear", "--without-pip", str(folder))
-            _run(
+            run(sys.executable, "-m", "venv", "--clear", "--without-pip", str(folder))
+            run(
                 *(sys.executable, "-m", "pip", "--python", str(folder / "bin" / "python")),
                 *("install", "--quiet", "--disable-pip-version-check", "--no-compile", "--no-deps"),
                 *("--requirement", str(requirements)),
@@ -39,7 +40,16 @@ def installed(requirements: Path) -> Path:
     return folder / "bin"
 
 
-def _run(*command: str) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False)
+def run(
+    *command: str,
+    seconds: float = INSTALL_SECONDS,
+    cwd: Path | None = None,
+    environment: Mapping[str, str] = os.environ,
+) -> str:
+    """What a command printed. Raises `RuntimeError` with all that it said when it fails."""
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=seconds, cwd=cwd, env=environment, check=False
+    )
     if done.returncode:
         raise RuntimeError(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")
+    return done.stdout

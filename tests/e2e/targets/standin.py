@@ -5,7 +5,6 @@ IAM is enforced (AUTH), so the functions have only the rights that the template 
 
 import contextlib
 import os
-import signal
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
@@ -19,7 +18,7 @@ import httpx
 from botocore.config import Config
 from obstore.store import S3Store
 
-from ...support import toolbox
+from ...support import keeper, toolbox
 from ...support.ports import free_port
 from . import layers
 from .deployment import Deployment, Objects, client
@@ -120,27 +119,11 @@ def _server(tools: Path, folder: Path) -> Iterator[str]:
         "STATE_DIR": str(folder / "state"),
         "AUTH": "true",
     }
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [tools / "python", "-m", "ministack"],
-            stdout=log,
-            stderr=log,
-            cwd=folder,
-            env=environment,
-            start_new_session=True,
-        )
     endpoint = f"http://127.0.0.1:{port}"
-    try:
+    command = [str(tools / "python"), "-m", "ministack"]
+    with keeper.kept(command, folder / "log", environment) as process:
         _wait(endpoint, process, folder / "log")
         yield endpoint
-    finally:
-        process.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(5)
-        # Its own group: the functions' processes end with it.
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
 
 
 def clients(endpoint: str) -> dict[str, Any]:
