@@ -11,9 +11,10 @@ from .conftest import Served
 
 def ask(served: Served, method: str, path: str, body: str | bytes | None = None, **headers: str) -> Any:
     """Status, headers and body, with nothing added that was not asked for."""
-    connection = http.client.HTTPConnection(served.url, timeout=30)
+    host, _, base = served.url.partition("/")
+    connection = http.client.HTTPConnection(host, timeout=30)
     sent = served.headers | {name.replace("_", "-"): value for name, value in headers.items()}
-    connection.request(method, path, body, sent)
+    connection.request(method, f"/{base}{path}" if base else path, body, sent)
     answer = connection.getresponse()
     received = answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
     connection.close()
