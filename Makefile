@@ -33,6 +33,9 @@ test-standin: $(STAMP) ## the end-to-end suite on an AWS stand-in that runs the 
 test-sam: $(STAMP) ## the end-to-end suite on sam local, in containers (root, or a container engine)
 	$(BIN)/python -m pytest --target sam tests/e2e tests/sam_local
 
+bench: $(STAMP) ## the benchmark: ours and the peers side by side; figures in .coldpress/bench.json
+	$(BIN)/python -m tests.bench
+
 lint: $(STAMP) ## ruff, mypy --strict, cfn-lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

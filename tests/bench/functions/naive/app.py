@@ -1,0 +1,43 @@
+"""The usual function: FastAPI + Mangum + boto3 + onnxruntime, as tutorials write it."""
+
+import os
+from pathlib import Path
+
+import boto3
+import numpy as np
+import onnxruntime as ort
+from fastapi import FastAPI, Request, Response
+from mangum import Mangum
+from pydantic import BaseModel
+
+PATH = f"/tmp/{os.environ['MODEL_KEY'].replace('/', '-')}-{os.getpid()}"
+
+boto3.client("s3").download_file(os.environ["MODEL_BUCKET"], os.environ["MODEL_KEY"], PATH)
+session = ort.InferenceSession(PATH, providers=["CPUExecutionProvider"])
+Path(PATH).unlink()
+declared = session.get_inputs()[0]
+dtype = np.int64 if declared.type == "tensor(int64)" else np.float32
+
+app = FastAPI()
+
+
+class PredictRequest(BaseModel):
+    """Rows of numbers, nested as the model's input is."""
+
+    instances: list
+
+
+@app.post("/predict")
+def predict(request: PredictRequest):
+    outputs = session.run(None, {declared.name: np.array(request.instances, dtype=dtype)})
+    return {"predictions": outputs[0].tolist()}
+
+
+@app.post("/predict-binary")
+async def predict_binary(request: Request):
+    shape = [int(size) for size in request.headers["x-shape"].split(",")]
+    outputs = session.run(None, {declared.name: np.frombuffer(await request.body(), dtype).reshape(shape)})
+    return Response(outputs[0].tobytes(), media_type="application/octet-stream")
+
+
+handler = Mangum(app, lifespan="off")
