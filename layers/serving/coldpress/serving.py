@@ -173,8 +173,6 @@ def _deadline(context: Any) -> float | None:
 def _failure(error: Exception, trace: Trace) -> Response:
     if isinstance(error, MemoryError):
         error = errors.TooLarge("the request or its answer needs more memory than there is; send fewer rows")
-    elif isinstance(error, RecursionError):
-        error = errors.InvalidRequest("the JSON is nested too deeply")
     trace.fields["error"] = str(error)
     if error.__cause__ is not None:
         trace.fields["cause"] = f"{error.__cause__}"[:1000]
