@@ -101,13 +101,6 @@ def test_bf16_bytes(client: Any, served: Served) -> None:
     assert result.as_numpy("b_out").ravel().tolist() == [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]
 
 
-def test_a_path_in_the_url(served: Served) -> None:
-    # Below a stage the gateway's own route decides; that the client joins the paths is what is asked here.
-    client = http.InferenceServerClient(f"{served.url}/")
-    assert client.is_server_live()
-    client.close()
-
-
 def test_health_and_metadata(client: Any, served: Served) -> None:
     headers = served.headers
     assert client.is_server_live()
