@@ -1,7 +1,7 @@
 """A process that does not outlive the tests, however they end.
 
-As a program (`python keeper.py COMMAND …`) it runs a command, and ends it when its own standard input ends:
-that happens when the tests close it and when they are killed.
+As a program (`python keeper.py GRACE COMMAND …`) it runs a command, and ends it when its own standard input
+ends: that happens when the tests close it and when they are killed.
 """
 
 import contextlib
@@ -18,12 +18,15 @@ GRACE_SECONDS = 20
 
 @contextlib.contextmanager
 def kept(
-    command: list[str], log: Path, environment: Mapping[str, str] = os.environ
+    command: list[str], log: Path, environment: Mapping[str, str] = os.environ, grace: int = GRACE_SECONDS
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """The keeper of a command for the length of a `with` block; it ends when the command does."""
+    """The keeper of a command for the length of a `with` block; it ends when the command does.
+
+    `grace`: seconds from SIGTERM to SIGKILL; 0 sends the latter at once.
+    """
     with log.open("wb") as output:
         keeper = subprocess.Popen(
-            [sys.executable, __file__, *command],
+            [sys.executable, __file__, str(grace), *command],
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=output,
@@ -34,17 +37,17 @@ def kept(
     try:
         yield keeper
     finally:
-        keeper.communicate(timeout=2 * GRACE_SECONDS)
+        keeper.communicate(timeout=GRACE_SECONDS + grace)
 
 
-def _keep(command: list[str]) -> int:
+def _keep(command: list[str], grace: int) -> int:
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
     ended = os.pidfd_open(child.pid)
     ready, _, _ = select.select([sys.stdin, ended], [], [])
-    if ended not in ready:
+    if ended not in ready and grace:
         child.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
-            child.wait(GRACE_SECONDS)
+            child.wait(grace)
     # Whatever it started and left.
     with contextlib.suppress(ProcessLookupError):
         os.killpg(child.pid, signal.SIGKILL)
@@ -52,4 +55,4 @@ def _keep(command: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(_keep(sys.argv[1:]))
+    sys.exit(_keep(sys.argv[2:], int(sys.argv[1])))

@@ -13,6 +13,8 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+from . import keeper
+
 ACCESS_KEY, SECRET_KEY, REGION = "coldpress", "coldpress-secret", "us-east-1"
 IDENTITIES = (
     '{"identities": [{"name": "tests", "actions": ["Admin", "Read", "Write", "List", "Tagging"], '
@@ -25,15 +27,10 @@ START_SECONDS = 60
 def running(folder: Path, host: str = "127.0.0.1") -> Iterator[str]:
     """The URL of a server that keeps everything below `folder`, which must be empty."""
     (port,) = free_ports(1)
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(_command(folder, port, host), stdout=log, stderr=log, cwd=folder)
     endpoint = f"http://{host}:{port}"
-    try:
+    with keeper.kept(_command(folder, port, host), folder / "log", grace=0) as process:
         _wait(endpoint, process, folder / "log")
         yield endpoint
-    finally:
-        process.kill()
-        process.wait()
 
 
 def variables(endpoint: str) -> dict[str, str]:
