@@ -1,17 +1,20 @@
 """The template as CloudFormation sees it: expanded by the SAM transform, with every reference filled in."""
 
-import os
+import copy
+import functools
+import json
 import re
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
-from samtranslator.translator.transform import transform
-from samtranslator.yaml_helper import yaml_parse
-
+from coldpress_ops.local.cloudformation import read
 from coldpress_ops.local.conditions import holds
 
+from . import toolbox
+
+TRANSFORM_SECONDS = 60
 TEMPLATE = Path(__file__).resolve().parents[2] / "template.yaml"
 PSEUDO = {
     "AWS::AccountId": "123456789012",
@@ -23,29 +26,35 @@ PSEUDO = {
 ABSENT = object()
 
 
-class NoManagedPolicies:
-    """There is no account to ask for them, and the template names none."""
-
-    def load(self) -> dict[str, str]:
-        return {}
-
-
 def source() -> dict[str, Any]:
     """The template as written."""
-    parsed: dict[str, Any] = yaml_parse(TEMPLATE.read_text())
-    return parsed
+    return read(TEMPLATE)
 
 
 def resources(**parameters: str) -> dict[str, dict[str, Any]]:
     """Every resource of a deployment with these parameters, by logical id, without any function in it."""
+    return copy.deepcopy(_resources(tuple(sorted(parameters.items()))))
+
+
+@functools.cache
+def _resources(parameters: tuple[tuple[str, str], ...]) -> dict[str, dict[str, Any]]:
     document = source()
     for resource in document["Resources"].values():
         for place in ("CodeUri", "ContentUri"):
             if place in resource.get("Properties", {}):
                 resource["Properties"][place] = "s3://code/archive.zip"
-    with mock.patch.dict(os.environ, AWS_DEFAULT_REGION=PSEUDO["AWS::Region"]):
-        expanded = transform(document, dict(parameters), NoManagedPolicies())
-    return _Filler(expanded, parameters).filled()
+    python = toolbox.installed(Path(__file__).with_name("samtranslator.txt")) / "python"
+    done = subprocess.run(
+        [python, Path(__file__).with_name("samtransform.py")],
+        env={"AWS_DEFAULT_REGION": PSEUDO["AWS::Region"]},
+        input=json.dumps({"template": document, "parameters": dict(parameters)}),
+        capture_output=True,
+        text=True,
+        timeout=TRANSFORM_SECONDS,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return _Filler(json.loads(done.stdout), dict(parameters)).filled()
 
 
 class _Filler:

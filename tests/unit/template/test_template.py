@@ -110,7 +110,7 @@ def test_an_authorizer_guards_every_route_but_health_and_documentation(
 ) -> None:
     (api,) = of_type("AWS::ApiGatewayV2::Api", **mode).values()
     assert api["Body"]["components"]["securitySchemes"] == scheme
-    guarded = [{name: []} for name in scheme]
+    guarded: list[dict[str, list[str]]] = [{name: []} for name in scheme]
     found = operations(**mode)
     assert {route for route, operation in found.items() if "security" not in operation} == OPEN
     assert all(operation.get("security", guarded) == guarded for operation in found.values())
