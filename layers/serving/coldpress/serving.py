@@ -7,7 +7,7 @@ from coldpress import access, errors, gateway, routes, settings
 from coldpress.gateway import Request, Response
 from coldpress.models import Models
 from coldpress.opening import Opener
-from coldpress.protocols.inference import codec
+from coldpress.protocols.codec import codec
 from coldpress.registry import DEFAULT_ALIAS, Registry
 from coldpress.resolver import Resolver
 from coldpress.routes import Route

@@ -1,11 +1,7 @@
-"""What every protocol's request comes down to, and the shape that every protocol module has."""
+"""What every protocol's request comes down to."""
 
-from coldpress.gateway import Request, Response
-from coldpress.registry import Manifest
-from coldpress.routes import Route
-from coldpress.settings import Settings
 from coldpress.tensors import Tensor
-from coldpress.typed import Any, NamedTuple, Protocol
+from coldpress.typed import Any, NamedTuple
 
 
 class Inference(NamedTuple):
@@ -16,28 +12,3 @@ class Inference(NamedTuple):
     """Names, in the order to answer; None: all."""
     form: Any = None
     """What the protocol's own `encode` needs to answer in kind."""
-
-
-class Codec(Protocol):
-    """A protocol module."""
-
-    def decode(self, request: Request, _route: Route, manifest: Manifest, settings: Settings) -> Inference:
-        """The tensors in a request's body. Raises `InvalidRequest`, `TooLarge`."""
-
-    def encode(self, inference: Inference, manifest: Manifest, tensors: list[Tensor]) -> Response:
-        """The outputs as the request wants them."""
-
-
-def codec(protocol: str) -> Codec:
-    """The module of a protocol, imported when first asked for."""
-    if protocol == "oip":
-        from coldpress.protocols import oip
-
-        return oip
-    if protocol == "tfserving":
-        from coldpress.protocols import tfserving
-
-        return tfserving
-    from coldpress.protocols import plain
-
-    return plain
