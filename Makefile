@@ -25,7 +25,7 @@ up: $(STAMP) ## the local server in the foreground
 	$(BIN)/coldpress up
 
 test: $(STAMP) lint ## every test but the container tier
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 test-standin: $(STAMP) ## the end-to-end suite on an AWS stand-in that runs the functions, with IAM enforced
 	$(BIN)/python -m pytest --target standin tests/e2e
