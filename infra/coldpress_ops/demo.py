@@ -119,6 +119,6 @@ def _accuracies(training: RunResult) -> str:
 
 def _curl(text: str, state: Path) -> str:
     return (
-        f"curl http://127.0.0.1:8000/models/{MODEL}/predict -H \"x-api-key: $(cat {state / 'key'})\" "
+        f'curl http://127.0.0.1:8000/models/{MODEL}/predict -H "x-api-key: $(cat {state / "key"})" '
         f"-H 'content-type: text/plain' -d {json.dumps(text)}"
     )
