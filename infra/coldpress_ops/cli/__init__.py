@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from coldpress import __version__
-from coldpress_ops.cli import demo, keys, models, predict, press, publish, train, up
+from coldpress_ops.cli import demo, deploy, destroy, doctor, keys, models, predict, press, publish, train, up
 from coldpress_ops.cli.failures import Commands
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ app = typer.Typer(
 SERVE = "Serve"
 BUILD = "Build"
 MODELS = "Models"
+OPERATE = "Operate"
 
 
 def _version(wanted: bool) -> None:
@@ -65,6 +66,8 @@ for using in (
     models.rollback,
 ):
     _add(MODELS, using)
+for operating in (deploy.deploy, destroy.destroy, doctor.doctor):
+    _add(OPERATE, operating)
 
 
 def main() -> None:

@@ -25,6 +25,9 @@ COMMANDS = [
     "show",
     "promote",
     "rollback",
+    "deploy",
+    "destroy",
+    "doctor",
 ]
 
 
@@ -42,6 +45,7 @@ def test_help_shows_every_command_with_its_example() -> None:
     for command in COMMANDS:
         assert f"$ coldpress {command}" in shown
     assert shown.index("─ Serve ─") < shown.index("─ Build ─") < shown.index("─ Models ─")
+    assert shown.index("─ Models ─") < shown.index("─ Operate ─")
 
 
 @pytest.mark.parametrize(
@@ -58,6 +62,7 @@ def test_every_command_explains_itself(command: list[str]) -> None:
 def test_nothing_slow_is_imported_for_help() -> None:
     slow = {
         "torch",
+        "boto3",
         "onnx",
         "fastapi",
         "httpx",

@@ -1,0 +1,1 @@
+"""The application on AWS: `sam build` and `sam deploy`, with checks before and a question between."""

@@ -1,0 +1,62 @@
+"""boto3, for those who installed it, with time limits."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from coldpress.errors import InvalidRequest, Unavailable, Unsupported
+from coldpress_ops.doctor.findings import Broken
+
+MISSING = "boto3 is not installed; pip install 'coldpress[deploy]'"
+
+
+class Cloud:
+    """CloudFormation and STS of one account and region.
+
+    Raises:
+        Unsupported: no boto3.
+        InvalidRequest: no region, or a profile that is not there.
+    """
+
+    def __init__(self, region: str | None = None) -> None:
+        try:
+            import boto3  # type: ignore[import-untyped, unused-ignore]
+            from botocore.config import Config  # type: ignore[import-untyped, unused-ignore]
+            from botocore.exceptions import BotoCoreError  # type: ignore[import-untyped, unused-ignore]
+        except ModuleNotFoundError:
+            raise Unsupported(MISSING) from None
+        try:
+            session = boto3.Session(region_name=region)
+        except BotoCoreError as error:
+            raise InvalidRequest(str(error)) from None
+        if not session.region_name:
+            raise InvalidRequest("no region: give --region, such as eu-west-1, or set AWS_REGION")
+        self.region: str = session.region_name
+        config = Config(connect_timeout=5, read_timeout=30, retries={"mode": "standard", "max_attempts": 5})
+        self._session, self._config = session, config
+        self.formation: Any = self._client("cloudformation")
+
+    def _client(self, service: str) -> Any:
+        return self._session.client(service, config=self._config)
+
+    def caller(self) -> str:
+        """Who the credentials belong to. Raises `Broken` when there are none, or none that are good."""
+        from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped, unused-ignore]
+
+        fix = "aws configure, aws sso login, or set AWS_PROFILE; aws sts get-caller-identity must answer"
+        try:
+            identity = self._client("sts").get_caller_identity()
+        except (BotoCoreError, ClientError) as error:
+            raise Broken(str(error), fix) from None
+        return f"account {identity['Account']}, {identity['Arn']}"
+
+
+@contextmanager
+def in_words() -> Iterator[None]:
+    """Turns botocore's errors into `Unavailable`, in one line of AWS's own words."""
+    from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped, unused-ignore]
+
+    try:
+        yield
+    except (BotoCoreError, ClientError) as error:
+        raise Unavailable(f"AWS: {error}") from error

@@ -1,0 +1,1 @@
+"""Diagnoses an installation: this machine, and a deployment."""
