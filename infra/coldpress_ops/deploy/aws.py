@@ -11,7 +11,7 @@ MISSING = "boto3 is not installed; pip install 'coldpress[deploy]'"
 
 
 class Cloud:
-    """CloudFormation and STS of one account and region.
+    """One account and region.
 
     Raises:
         Unsupported: no boto3.
@@ -39,16 +39,29 @@ class Cloud:
     def _client(self, service: str) -> Any:
         return self._session.client(service, config=self._config)
 
-    def caller(self) -> str:
-        """Who the credentials belong to. Raises `Broken` when there are none, or none that are good."""
-        from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped, unused-ignore]
+    def identity(self) -> dict[str, str]:
+        """`Account` and `Arn` of the credentials. Raises `Broken` when there are none that are good."""
+        from botocore.exceptions import (  # type: ignore[import-untyped, unused-ignore]
+            BotoCoreError,
+            ClientError,
+        )
 
         fix = "aws configure, aws sso login, or set AWS_PROFILE; aws sts get-caller-identity must answer"
         try:
-            identity = self._client("sts").get_caller_identity()
+            found: dict[str, str] = self._client("sts").get_caller_identity()
         except (BotoCoreError, ClientError) as error:
             raise Broken(str(error), fix) from None
-        return f"account {identity['Account']}, {identity['Arn']}"
+        return found
+
+    def has_bucket(self, name: str) -> bool:
+        """Whether the account has a bucket of that name that it may look at."""
+        from botocore.exceptions import ClientError  # type: ignore[import-untyped, unused-ignore]
+
+        try:
+            self._client("s3").head_bucket(Bucket=name)
+        except ClientError:
+            return False
+        return True
 
 
 @contextmanager

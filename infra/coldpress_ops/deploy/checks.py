@@ -4,8 +4,8 @@ import shutil
 from collections.abc import Iterator
 from functools import partial
 
-from coldpress_ops.deploy import packages, sam
-from coldpress_ops.deploy.aws import Cloud
+from coldpress_ops.deploy import changes, packages, sam
+from coldpress_ops.deploy.aws import Cloud, in_words
 from coldpress_ops.deploy.stages import MACHINES, Stage
 from coldpress_ops.doctor.findings import Broken, Finding, Note, find
 
@@ -14,8 +14,12 @@ def before(stage: Stage, cloud: Cloud) -> Iterator[Finding]:
     """Tools, credentials, template."""
     yield find("SAM", sam.version)
     yield find("make", _make)
-    yield find("credentials", cloud.caller)
+    credentials = find("credentials", partial(_credentials, cloud))
+    yield credentials
     yield Finding("ok", "region", cloud.region)
+    if credentials.level == "ok":
+        with in_words():
+            yield find("bucket", partial(_bucket, stage, cloud))
     yield find("processor", partial(_processor, stage))
     yield find("template", partial(_lint, stage, cloud.region))
 
@@ -31,6 +35,27 @@ def _make() -> str:
     if not found:
         raise Broken("make is not on the PATH", "install it: apt-get install make, dnf install make")
     return found
+
+
+def _credentials(cloud: Cloud) -> str:
+    identity = cloud.identity()
+    return f"account {identity['Account']}, {identity['Arn']}"
+
+
+def _bucket(stage: Stage, cloud: Cloud) -> str:
+    own = stage.parameters.get("ExistingBucket", "")
+    if own:
+        return f"{own}, yours"
+    name = stage.bucket(cloud.identity()["Account"], cloud.region)
+    deployed = changes.status_of(cloud.formation, stage.stack) not in ("", "REVIEW_IN_PROGRESS")
+    # CloudFormation would find out too, after it had made half of the stack, and take that away again.
+    if not deployed and cloud.has_bucket(name):
+        raise Broken(
+            f"{name} is there already, left by a stack that was deleted, and CloudFormation takes over none",
+            f"deploy with --set ExistingBucket={name} after switching its EventBridge notifications on, "
+            "or delete it if nobody needs what is in it",
+        )
+    return name
 
 
 def _processor(stage: Stage) -> str:

@@ -9,6 +9,10 @@ from coldpress.errors import NotFound
 from coldpress_ops.deploy import changes
 from coldpress_ops.deploy.stages import PlainValues, Stage
 
+_MORE = {
+    "AWS::S3::Bucket": ", with all that is in it; a later deployment of this stage takes it as ExistingBucket"
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -35,7 +39,7 @@ def plan(formation: Any, stage: Stage) -> Plan:
     resources = [row for page in pages for row in page["StackResourceSummaries"]]
     retained = _retained(formation, stage.stack)
     staying = [
-        f"{row['ResourceType']} {row['PhysicalResourceId']}, with all that is in it"
+        f"{row['ResourceType']} {row['PhysicalResourceId']}{_MORE.get(row['ResourceType'], '')}"
         for row in resources
         if row["LogicalResourceId"] in retained
     ]

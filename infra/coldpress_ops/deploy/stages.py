@@ -34,6 +34,10 @@ class Stage:
         """The template as written."""
         return self.folder / "template.yaml"
 
+    def bucket(self, account: str, region: str) -> str:
+        """The name that the template gives to the bucket it makes."""
+        return f"coldpress-{self.parameters['Stage']}-{account}-{region}"
+
     @property
     def built(self) -> Path:
         """Where `sam build` leaves functions, layers and the template that points at them."""

@@ -29,12 +29,13 @@ Parameters:
   Architecture: {Type: String, Default: x86_64, AllowedValues: [x86_64, arm64]}
   PredictMemory: {Type: Number, Default: 1769}
   Preload: {Type: String, Default: ""}
+  ExistingBucket: {Type: String, Default: ""}
 Globals:
   Function: {Runtime: python3.13, Architectures: [!Ref Architecture]}
 Resources:
   Queue:
     Type: AWS::SQS::Queue
-    Properties: {QueueName: !Sub "${Stage}-${PredictMemory}-${Preload}"}
+    Properties: {QueueName: !Sub "${Stage}-${PredictMemory}-${Preload}-${ExistingBucket}"}
 """
 DEPLOYED = {
     "Resources": {
@@ -224,6 +225,18 @@ def test_changes_show_what_is_removed_first(sam: Sam) -> None:
     assert stacks() == {"coldpress-dev": "UPDATE_COMPLETE"}
 
 
+def test_a_bucket_left_by_a_deleted_stack_is_not_run_into(sam: Sam) -> None:
+    name = f"coldpress-dev-{ACCOUNT}-{REGION}"
+    boto3.client("s3").create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
+    result = run("deploy", "--yes")
+    assert result.exit_code == 1
+    assert f"broken bucket: {name} is there already" in result.stdout
+    assert f"--set ExistingBucket={name}" in result.stdout
+    assert [words for words, *_ in sam.calls] == [["--version"]]
+    result = run("deploy", "--yes", "--set", f"ExistingBucket={name}")
+    assert result.exit_code == 0, result.output
+
+
 def test_nothing_new_is_no_failure(sam: Sam) -> None:
     formation().create_stack(StackName="coldpress-dev", TemplateBody=json.dumps(DEPLOYED))
     sam.answers(body=None)
@@ -376,3 +389,5 @@ def test_the_stages_in_the_repository_are_consistent() -> None:
         stage = read_stage(name, PROJECT / "template.yaml", [])
         assert (stage.stack, stage.architecture) == (f"coldpress-{name}", "x86_64")
         assert stage.runtime.startswith("python3.")
+        written = stage.template.read_text()
+        assert stage.bucket("${AWS::AccountId}", "${AWS::Region}").replace(name, "${Stage}") in written
