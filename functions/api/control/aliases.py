@@ -11,13 +11,13 @@ from coldpress.registry import Alias
 from control.deployment import Here
 from control.failures import documented
 from control.models import Name
-from control.schemas import Route, routes_of
+from control.schemas import NAMED, Route, routes_of
 from control.security import Admin, Reader
 from control.telemetry import logger
 
 router = APIRouter(prefix="/models/{name}/aliases/{alias}", tags=["aliases"])
 
-AliasName = Annotated[str, Path(description="The alias.", examples=["prod"])]
+AliasName = Annotated[str, Path(description="The alias.", examples=["prod"], json_schema_extra=NAMED)]
 
 MAX_ROUTES = 16
 

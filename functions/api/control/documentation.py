@@ -1,5 +1,7 @@
 """`/docs` and `/openapi.json`: the API explains itself, also without a network."""
 
+from typing import Any
+
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from fastapi_offline import FastAPIOffline
@@ -7,11 +9,11 @@ from fastapi_offline import FastAPIOffline
 from coldpress import __version__
 
 DESCRIPTION = """
-Models served from cold functions: this is the control plane.
+Models served from cold functions. What is tagged "Data plane" asks models, the rest manages them.
 
 1. `POST /uploads` with a model's name, then send the ONNX file to the `url` in the answer.
 2. `GET /uploads/{id}` until it is `ready`: the file is now a version, and the alias points at it.
-3. `POST /models/{name}/predict` (data plane) answers predictions.
+3. `POST /models/{model}/predict` answers predictions.
 
 Every error is `{"error": "…"}`.
 """
@@ -21,6 +23,7 @@ TAGS = [
     {"name": "aliases", "description": "Rolling forward and back: names that point at versions by weight."},
     {"name": "uploads", "description": "New versions."},
     {"name": "health", "description": "No API key needed."},
+    {"name": "Data plane", "description": "Asking models, in three protocols. The predict function answers."},
 ]
 
 
@@ -29,7 +32,7 @@ def application() -> FastAPI:
 
     Its files are below `/docs/`, which the gateway routes here already.
     """
-    return FastAPIOffline(
+    app: FastAPI = FastAPIOffline(
         title="Coldpress",
         version=__version__,
         description=DESCRIPTION,
@@ -45,6 +48,19 @@ def application() -> FastAPI:
         # can be tricked into sending them along.
         strict_content_type=False,
     )
+    own_part = app.openapi
+
+    def whole() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            # Here: only who asks for the document waits for it.
+            from control import dataplane
+
+            dataplane.add_to(own_part())
+        return own_part()
+
+    # FastAPI's documented way to extend the document.
+    app.openapi = whole  # type: ignore[method-assign]
+    return app
 
 
 def _operation_id(route: APIRoute) -> str:

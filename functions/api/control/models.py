@@ -11,12 +11,12 @@ from coldpress.registry import DEFAULT_ALIAS, Alias
 from control.deployment import Here
 from control.failures import documented
 from control.parallel import side_by_side
-from control.schemas import Manifest, Route, TensorInfo, VersionSummary, routes_of
+from control.schemas import NAMED, Manifest, Route, TensorInfo, VersionSummary, routes_of
 from control.security import Reader
 
 router = APIRouter(tags=["models"])
 
-Name = Annotated[str, Path(description="The model.", examples=["sentiment"])]
+Name = Annotated[str, Path(description="The model.", examples=["sentiment"], json_schema_extra=NAMED)]
 Number = Annotated[int, Path(description="The version, from 1.", ge=1, le=10**9, examples=[7])]
 Aliases = Annotated[
     dict[str, list[Route]],

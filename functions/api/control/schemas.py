@@ -9,6 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from coldpress import registry
 
 METRICS_KEY = "coldpress.metrics"
+NAME = f"[a-z0-9][a-z0-9_-]{{0,{registry.MAX_NAME - 1}}}"
+# Told by the document, checked by `registry.check_name`: its words say what to use instead.
+NAMED: dict[str, Any] = {"pattern": f"^{NAME}$", "not": {"enum": sorted(registry.RESERVED_NAMES)}}
 
 
 class Record(BaseModel):

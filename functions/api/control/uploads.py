@@ -2,7 +2,7 @@
 
 import time
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Any, Literal
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
@@ -12,9 +12,16 @@ from coldpress.errors import TooLarge, Unavailable
 from coldpress.registry import DEFAULT_ALIAS
 from control.deployment import Deployment, Here
 from control.failures import documented
+from control.schemas import NAMED
 from control.security import Admin, Reader
 
 router = APIRouter(prefix="/uploads", tags=["uploads"])
+
+FILENAME: dict[str, Any] = {
+    "pattern": r"^[A-Za-z0-9_][A-Za-z0-9._-]*\.onnx$",
+    "maxLength": uploads.MAX_FILENAME,
+    "not": {"pattern": r"\.\."},
+}
 
 
 class Wish(BaseModel):
@@ -24,9 +31,11 @@ class Wish(BaseModel):
         extra="forbid",
         json_schema_extra={"examples": [{"model": "sentiment", "filename": "model.onnx", "size": 183_311}]},
     )
-    model: str = Field(description="The model it becomes a version of.")
-    filename: str = Field(description="Ends in .onnx.")
-    alias: str | None = Field(DEFAULT_ALIAS, description="Points here once ready; null: no alias moves.")
+    model: str = Field(description="The model it becomes a version of.", json_schema_extra=NAMED)
+    filename: str = Field(description="Ends in .onnx.", json_schema_extra=FILENAME)
+    alias: str | None = Field(
+        DEFAULT_ALIAS, description="Points here once ready; null: no alias moves.", json_schema_extra=NAMED
+    )
     size: int | None = Field(None, ge=1, strict=True, description="Bytes, to be refused before, not after.")
 
 

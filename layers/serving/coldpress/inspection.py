@@ -94,7 +94,7 @@ def _stats(rows: list[dict[str, Any]]) -> dict[str, Any]:
 def _index(request: Request, registry: Registry, models: Models) -> list[dict[str, str]]:
     """Every registered version loads on demand, so all are ready but those that failed to open here."""
     body = parse(request.body) if request.body.strip() else {}
-    if not isinstance(body, dict):
+    if not isinstance(body, dict) or not isinstance(body.get("ready", False), bool):
         raise InvalidRequest('the body must be empty or {"ready": true}')
     rows = []
     for model, version in registry.index():
@@ -110,7 +110,7 @@ def _refuse_overrides(request: Request) -> None:
     if not isinstance(body, dict):
         raise InvalidRequest("the body must be empty or {}")
     parameters = body.get("parameters")
-    if parameters:
+    if parameters not in (None, {}):
         raise InvalidRequest(
             f"load takes no parameters (got {parameters!r:.80}): "
             "a version is what was published; publish a new one"

@@ -154,6 +154,8 @@ def test_index(world: World) -> None:
     assert (broken["name"], broken["state"]) == ("broken", "UNAVAILABLE")
     assert "broken" in broken["reason"]
     assert [row for row in index(world, {"ready": True}) if row["name"] != "texts"] == others
+    for wrong in ("true", 1, None):
+        assert world.ask("POST", "/v2/repository/index", {"ready": wrong}).status == 400
     assert index(world, {}) == index(world, b" ")
     assert world.ask("POST", "/v2/repository/index", []).status == 400
 
@@ -173,7 +175,8 @@ def test_load_and_unload(world: World) -> None:
     assert refused.json["error"].startswith(
         "load takes no parameters (got {'config': '{}', 'file:1/model.onnx'"
     )
-    assert world.ask("POST", load, []).status == 400
+    for body in ([], {"parameters": []}, {"parameters": 0}):
+        assert world.ask("POST", load, body).status == 400
     assert world.ask("POST", "/v2/repository/models/nothing/load").status == 404
 
 

@@ -7,6 +7,8 @@ from typing import Any
 import yaml
 from openapi_spec_validator import validate
 
+from coldpress import routes
+
 ROOT = Path(__file__).parents[3]
 
 
@@ -16,13 +18,18 @@ def test_the_document_is_valid_openapi(api: Any) -> None:
     validate(answer.json)
 
 
-def test_what_the_document_promises(api: Any) -> None:
-    document = api.call("GET", "/openapi.json").json
-    operations = {
+def operations_of(document: Any, *, data_plane: bool) -> dict[tuple[str, str], Any]:
+    return {
         (method, path): operation
         for path, methods in document["paths"].items()
         for method, operation in methods.items()
+        if (operation["tags"] == ["Data plane"]) is data_plane
     }
+
+
+def test_what_the_document_promises(api: Any) -> None:
+    document = api.call("GET", "/openapi.json").json
+    operations = operations_of(document, data_plane=False)
     assert {operation["operationId"] for operation in operations.values()} == {
         "alive",
         "list_models",
@@ -83,15 +90,64 @@ def template() -> Any:
     return yaml.load((ROOT / "template.yaml").read_text(), Loader)  # noqa: S506
 
 
+def function_of(method: str, path: str) -> str | None:
+    """The function that API Gateway would ask: a whole match wins, then the longest greedy one.
+
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-routes.html
+    """
+    matches = []
+    for name, resource in template()["Resources"].items():
+        if resource["Type"] != "AWS::Serverless::Function":
+            continue
+        for event in resource["Properties"].get("Events", {}).values():
+            if event["Type"] != "HttpApi" or event["Properties"]["Method"] not in (method, "ANY"):
+                continue
+            route = event["Properties"]["Path"]
+            pattern = re.sub(r"\{[^}+]+\}", "[^/]+", re.sub(r"\{[^}]+\+\}", ".+", route))
+            if re.fullmatch(pattern, path):
+                matches.append(("+}" not in route, len(route), name))
+    return max(matches)[2] if matches else None
+
+
 def test_the_gateway_brings_every_route_here(api: Any) -> None:
-    events = template()["Resources"]["ApiFunction"]["Properties"]["Events"].values()
-    routes = [(event["Properties"]["Method"], event["Properties"]["Path"]) for event in events]
-    paths = api.call("GET", "/openapi.json").json["paths"]
-    asked = [(method.upper(), path) for path, methods in paths.items() for method in methods]
+    operations = operations_of(api.call("GET", "/openapi.json").json, data_plane=False)
+    asked = [(method.upper(), path) for method, path in operations]
     asked += [("GET", path) for path in ("/docs", "/openapi.json", "/docs/files/swagger-ui.css")]
     for method, path in asked:
-        assert any(
-            allowed in (method, "ANY")
-            and re.fullmatch(re.sub(r"\{[^}+]+\}", "[^/]+", re.sub(r"\{[^}]+\+\}", ".+", route)), path)
-            for allowed, route in routes
-        ), (method, path)
+        assert function_of(method, path) == "ApiFunction", (method, path)
+
+
+def test_the_data_plane_is_what_the_predict_function_routes(api: Any) -> None:
+    operations = operations_of(api.call("GET", "/openapi.json").json, data_plane=True)
+    found = set()
+    for method, path in operations:
+        assert function_of(method.upper(), path) == "PredictFunction", (method, path)
+        real = path.format(model="scores", version=7, label="beta")
+        route = routes.match(method.upper(), real)
+        assert (route.version == 7) is ("{version}" in path)
+        assert (route.alias == "beta") is ("{label}" in path)
+        assert route.model == ("scores" if "{model}" in path else "")
+        found.add((route.protocol, route.action))
+    served = {(protocol, action) for protocol, action in routes._SERVER.values()}
+    for protocol, actions in routes._OF_A_MODEL.items():
+        served |= {(protocol, action) for action in actions.values()}
+    assert found == served | {("oip", "load"), ("oip", "unload")}
+
+
+def test_what_the_document_promises_of_the_data_plane(api: Any) -> None:
+    document = api.call("GET", "/openapi.json").json
+    every = [operation for item in document["paths"].values() for operation in item.values()]
+    names = [operation["operationId"] for operation in every]
+    assert len(names) == len(set(names))
+    for (method, path), operation in operations_of(document, data_plane=True).items():
+        real = path.format(model="scores", version=7, label="beta")
+        public = routes.match(method.upper(), real).action in routes.PUBLIC
+        assert operation["security"] == ([] if public else [{"ApiKey": []}, {"Bearer": []}])
+        assert ("401" in operation["responses"]) is not public
+        assert operation["summary"]
+        assert operation["description"]
+        for status, answer in operation["responses"].items():
+            assert {"x-request-id", "server-timing"} <= set(answer["headers"])
+            if status != "200":
+                schema = answer["content"]["application/json"]["schema"]
+                assert schema == {"$ref": "#/components/schemas/Failure"}

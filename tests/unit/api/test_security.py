@@ -15,7 +15,7 @@ def routes(api: Any) -> list[tuple[str, str]]:
     for path, methods in paths.items():
         for template, value in filled.items():
             path = path.replace(template, value)
-        found += [(method.upper(), path) for method in methods]
+        found += [(method.upper(), path) for method in methods if methods[method]["tags"] != ["Data plane"]]
     return found
 
 
