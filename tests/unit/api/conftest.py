@@ -1,5 +1,6 @@
 """The real handler of functions/api on a folder, called with literal API Gateway events."""
 
+import asyncio
 import importlib.util
 import io
 import json
@@ -54,6 +55,16 @@ EVENT: dict[str, Any] = {
     },
     "isBase64Encoded": False,
 }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _event_loop() -> Iterator[None]:
+    """Mangum makes an event loop where there is none and leaves it open; here it is given one."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    yield
+    loop.close()
+    asyncio.set_event_loop(None)
 
 
 class Answer(NamedTuple):
