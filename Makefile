@@ -15,7 +15,7 @@ setup: $(STAMP) ## make .venv with everything in it (console script .venv/bin/co
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and "Coldpress needs Python >= 3.11, but $(PYTHON) is %d.%d. Try: make PYTHON=python3.11" % v[:2])'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[api,build,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[api,build,deploy,dev]'
 	@touch $@
 
 demo: $(STAMP) ## train, export, press, upload, ingest, serve and predict, with figures

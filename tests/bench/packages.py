@@ -6,6 +6,7 @@ Everything is kept below the user's cache, by a hash of what it was made from.
 import hashlib
 import json
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -146,24 +147,20 @@ def ours() -> Package:
 
 
 def _layer(name: str, target: str) -> Path:
-    """A layer, made by its own Makefile; made again when anything but the package coldpress changes."""
+    """A layer, made by its own Makefile; made again when anything but the package coldpress changes.
+
+    For the Python that the benchmark runs on, which may be another one than the template's.
+    """
     source = REPOSITORY / "layers"
     inputs = [source / "layer.mk", *sorted((source / "finish").rglob("*"))]
     inputs += [path for path in sorted((source / name).rglob("*")) if "coldpress" not in path.parts]
     texts = [path.read_text(errors="replace") for path in inputs if path.is_file() and path.suffix != ".pyc"]
+    platforms = " ".join(f"manylinux_2_{minor}_{platform.machine()}" for minor in range(34, 16, -1))
 
     def make(folder: Path) -> None:
-        _run(
-            [
-                "make",
-                "-s",
-                "-C",
-                str(source / name),
-                target,
-                f"ARTIFACTS_DIR={folder}",
-                f"PYTHON={sys.executable}",
-            ]
-        )
+        version = f"PYTHON_VERSION={sys.version_info.major}.{sys.version_info.minor}"
+        python = [f"PYTHON={sys.executable}", version, f"PLATFORMS={platforms}"]
+        _run(["make", "-s", "-C", str(source / name), target, f"ARTIFACTS_DIR={folder}", *python])
 
     return _made(f"layer-{name}-{TAG}", texts, make)
 

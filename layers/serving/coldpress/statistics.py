@@ -31,17 +31,19 @@ class Statistics:
         row["last_inference"] = int(time.time() * 1000)
         row["inference_count"] += batch
         row["execution_count"] += 1
-        times = {name: int(stages[stage] * 1e6) for name, stage in _TIMES.items()}
-        sizes = row["batch"]
+        sizes, total = row["batch"], 0
         if batch not in sizes and len(sizes) < MAX_BATCH_SIZES:
-            sizes[batch] = {stage: [0, 0] for stage in times}
-        for stage, ns in times.items():
-            _add(row["stages"][stage], ns)
-            if batch in sizes:
-                _add(sizes[batch][stage], ns)
+            sizes[batch] = {stage: [0, 0] for stage in _TIMES}
+        sized, every = sizes.get(batch), row["stages"]
+        for stage, source in _TIMES.items():
+            ns = int(stages[source] * 1e6)
+            total += ns
+            _add(every[stage], ns)
+            if sized is not None:
+                _add(sized[stage], ns)
         # One environment answers one request at a time: nothing ever waits inside it.
-        _add(row["stages"]["queue"], 0)
-        _add(row["stages"]["success"], sum(times.values()))
+        _add(every["queue"], 0)
+        _add(every["success"], total)
 
     def failed(self, model: str, version: int, ns: int) -> None:
         """Counts an inference that failed after `ns` nanoseconds."""
@@ -60,7 +62,10 @@ class Statistics:
         return [_answer(manifest.model, manifest.version, _blank())]
 
     def _row(self, model: str, version: int) -> dict[str, Any]:
-        return self._models.setdefault((model, version), _blank())
+        row = self._models.get((model, version))
+        if row is None:
+            row = self._models[model, version] = _blank()
+        return row
 
 
 def _blank() -> dict[str, Any]:

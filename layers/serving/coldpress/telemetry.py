@@ -49,27 +49,34 @@ class Trace:
     def emit(self) -> None:
         """Writes the request's line to standard output, which Lambda forwards to CloudWatch."""
         metrics = {"Duration": self.total_ms(), "ColdStart": int(self.cold)}
-        metrics |= {stage.capitalize() + "Time": ms for stage, ms in self.stages.items()}
-        line = {
-            "_aws": {
-                "Timestamp": int(time.time() * 1000),
-                "CloudWatchMetrics": [
-                    {
-                        "Namespace": NAMESPACE,
-                        "Dimensions": [["service"], ["service", "model"]]
-                        if "model" in self.fields
-                        else [["service"]],
-                        "Metrics": [
-                            {"Name": name, "Unit": "Count" if name == "ColdStart" else "Milliseconds"}
-                            for name in metrics
-                        ],
-                    }
-                ],
-            },
-            "service": SERVICE,
-            "function_name": os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "local"),
-            **self.fields,
-            **{name: round(value, 3) for name, value in metrics.items()},
-        }
-        sys.stdout.write(json.dumps(line) + "\n")
+        for stage, ms in self.stages.items():
+            metrics[stage.capitalize() + "Time"] = ms
+        head = _head(tuple(metrics), "model" in self.fields)
+        figures = ",".join([f'"{name}":{value:.3f}' for name, value in metrics.items()])
+        sys.stdout.write(
+            f'{{"_aws":{{"Timestamp":{int(time.time() * 1000)},{head},'
+            f'"function_name":{_encode(os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "local"))},'
+            f"{_encode(self.fields)[1:-1]}{',' if self.fields else ''}{figures}}}\n"
+        )
         sys.stdout.flush()
+
+
+_encode = json.JSONEncoder(check_circular=False).encode
+_heads: dict[tuple[tuple[str, ...], bool], str] = {}
+
+
+def _head(names: tuple[str, ...], of_a_model: bool) -> str:
+    """What says which members of a line are metrics, as text; made once for each combination."""
+    known = _heads.get((names, of_a_model))
+    if known is not None:
+        return known
+    definition = {
+        "Namespace": NAMESPACE,
+        "Dimensions": [["service"], ["service", "model"]] if of_a_model else [["service"]],
+        "Metrics": [
+            {"Name": name, "Unit": "Count" if name == "ColdStart" else "Milliseconds"} for name in names
+        ],
+    }
+    made = f'"CloudWatchMetrics":{_encode([definition])}}},"service":{_encode(SERVICE)}'
+    _heads[names, of_a_model] = made
+    return made

@@ -58,6 +58,10 @@ class Session:
         self._in_names, self.inputs = read_inputs(library, native.pointer)
         self._out_names, self.outputs = read_outputs(library, native.pointer)
         self._out_index = {spec.name: index for index, spec in enumerate(self.outputs)}
+        self._everything = range(len(self.outputs))
+        # For C, and for the runs that ask for everything.
+        self._in_array = (c_char_p * len(self._in_names))(*self._in_names)
+        self._out_array = (c_char_p * len(self._out_names))(*self._out_names)
 
     @classmethod
     def open(cls, library: Library, model: str | Buffer, options: SessionOptions | None = None) -> Session:
@@ -141,7 +145,7 @@ class Session:
 
     def _chosen(self, outputs: Sequence[str] | None) -> Sequence[int]:
         if not outputs:
-            return range(len(self.outputs))
+            return self._everything
         if len(set(outputs)) != len(outputs):
             raise InvalidRequest(f"an output is asked for twice in {list(outputs)}")
         chosen = [self._index_of(name) for name in outputs]
@@ -160,8 +164,10 @@ class Session:
         self, native: _Native, inputs: list[int], chosen: Sequence[int], deadline: float | None
     ) -> list[Value | None]:
         api, given, wanted = self._library.api, len(inputs), len(chosen)
-        in_names, in_values = (c_char_p * given)(*self._in_names), (c_void_p * given)(*inputs)
-        out_names = (c_char_p * wanted)(*[self._out_names[index] for index in chosen])
+        in_names, in_values = self._in_array, (c_void_p * given)(*inputs)
+        out_names = self._out_array
+        if chosen != self._everything:
+            out_names = (c_char_p * wanted)(*[self._out_names[index] for index in chosen])
         out_values = (c_void_p * wanted)()
 
         def call(run_options: c_void_p | None) -> None:

@@ -33,7 +33,7 @@ _EXACT = {"FP16": (2**11, "<e"), "FP32": (2**24, "<f"), "FP64": (2**53, "<d")}
 
 def decode(request: Request, route: Route, manifest: Manifest, settings: Settings) -> Inference:
     """The tensors of `:predict`, `:classify` or `:regress`. Raises `InvalidRequest`, `TooLarge`."""
-    body = parse(request.body)
+    body = parse(request.body, exact=True)  # whole numbers that lose precision are refused
     if not isinstance(body, dict):
         raise InvalidRequest('the body must be a JSON object, such as {"instances": [...]}')
     asked = body.get("signature_name", SIGNATURE)

@@ -6,6 +6,7 @@ from array import array
 
 from coldpress.errors import InvalidRequest, TooLarge, Unprocessable
 from coldpress.gateway import MAX_ANSWER_BYTES
+from coldpress.large import loads
 from coldpress.protocols.nesting import nest
 from coldpress.settings import Settings
 from coldpress.tensors import DATATYPES, Datatype, Tensor, element_count
@@ -26,10 +27,13 @@ _encode_strictly = json.JSONEncoder(
 ).encode
 
 
-def parse(body: bytes) -> Any:
-    """JSON, with bare NaN and Infinity as clients send them. Raises `InvalidRequest`."""
+def parse(body: bytes, *, exact: bool = False) -> Any:
+    """JSON, with bare NaN and Infinity as clients send them. Raises `InvalidRequest`.
+
+    `exact`: whole numbers beyond 64 bits stay whole, in a large body too.
+    """
     try:
-        return json.loads(body)
+        return json.loads(body) if exact else loads(body)
     except RecursionError:
         raise InvalidRequest("the JSON is nested too deeply") from None
     except ValueError as error:

@@ -1,0 +1,61 @@
+"""JSON and base64 of large bodies, by libraries that are several times as fast as the standard one.
+
+orjson reads a 3x224x224 picture in 7.6 ms instead of 28, but is 12 ms to import; pybase64 decodes it in
+0.03 ms instead of 1, after 1 ms. So small bodies, and environments that never see a large one, do without
+them; and where they are not installed, so does everything. What they refuse is left to the standard library.
+"""
+
+import json
+
+from coldpress.typed import Any
+
+JSON_BYTES = 512 << 10
+BASE64_BYTES = 64 << 10
+
+
+def loads(body: bytes) -> Any:
+    """`json.loads`. Raises `ValueError` and `RecursionError`.
+
+    Not for whom a whole number beyond 64 bits must stay whole: it may come as a float.
+    """
+    if len(body) >= JSON_BYTES:
+        try:
+            import orjson
+
+            return orjson.loads(body)
+        except (ImportError, ValueError):
+            return json.loads(body)  # it takes NaN, infinity and half surrogate pairs, or says what is wrong
+    return json.loads(body)
+
+
+def decode_base64(text: str) -> bytes:
+    """The bytes. Raises `ValueError` for anything that is not base64."""
+    from binascii import a2b_base64
+
+    if len(text) >= BASE64_BYTES:
+        try:
+            from pybase64 import b64decode
+
+            return b64decode(text, validate=True)
+        except (ImportError, ValueError):
+            return a2b_base64(text, strict_mode=True)
+    # Not strict, it skips what is not base64 and answers the rest: another body than was sent.
+    return a2b_base64(text, strict_mode=True)
+
+
+def encode_base64(data: bytes) -> str:
+    """The text."""
+    if len(data) >= BASE64_BYTES:
+        try:
+            from pybase64 import b64encode_as_string
+
+            return b64encode_as_string(data)
+        except ImportError:
+            return _encode_base64(data)
+    return _encode_base64(data)
+
+
+def _encode_base64(data: bytes) -> str:
+    from binascii import b2a_base64
+
+    return b2a_base64(data, newline=False).decode()
