@@ -3,6 +3,7 @@
 The targets are imported when they are asked for: most tests do without.
 """
 
+import asyncio
 import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -15,6 +16,26 @@ if TYPE_CHECKING:
     from .e2e.targets.standin import StandIn
 
 TARGETS = ("local", "standin", "sam")
+
+# One event loop for all tests of a process, made before any is collected and closed at the end. Mangum makes
+# one wherever it finds none, `asyncio.run` takes the current one away, and a loop that nobody closes is a
+# ResourceWarning in whichever test comes next.
+LOOP = asyncio.new_event_loop()
+asyncio.set_event_loop(LOOP)
+
+
+def pytest_unconfigure() -> None:
+    LOOP.close()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _loop_of_the_module() -> None:
+    asyncio.set_event_loop(LOOP)
+
+
+@pytest.fixture(autouse=True)
+def _loop_of_the_test() -> None:
+    asyncio.set_event_loop(LOOP)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

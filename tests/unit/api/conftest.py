@@ -1,6 +1,5 @@
 """The real handler of functions/api on a folder, called with literal API Gateway events."""
 
-import asyncio
 import importlib.util
 import io
 import json
@@ -55,16 +54,6 @@ EVENT: dict[str, Any] = {
     },
     "isBase64Encoded": False,
 }
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _event_loop() -> Iterator[None]:
-    """Mangum makes an event loop where there is none and leaves it open; here it is given one."""
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
-    yield
-    loop.close()
-    asyncio.set_event_loop(None)
 
 
 class Answer(NamedTuple):
