@@ -42,6 +42,8 @@ class Settings(NamedTuple):
     """Loaded models are evicted, least recently used first, above this; 0: 60 % of the memory."""
     preload: str = ""
     """Models to open before the first request, by commas: `sentiment,digits@canary`."""
+    shadow: str = "off"
+    """`on`: versions that an alias names as its shadow run after each of its answers, to be compared."""
     alias_seconds: float = 5.0
     """How long a resolved alias is used before it is read again."""
     key_seconds: float = 60.0
@@ -64,9 +66,11 @@ class Settings(NamedTuple):
     """How long a signed upload URL works."""
     upload_secret: str = ""
     """Signs upload URLs of a `file://` store; the local server makes it. S3 needs none."""
+    training: str = ""
+    """The training stack's job queue and definitions, such as `coldpress-dev`; empty: there is none."""
 
 
-CHOICES = {"auth": ("keys", "gateway")}
+CHOICES = {"auth": ("keys", "gateway"), "shadow": ("off", "on")}
 KINDS = {int: "a whole number from 0", float: "a number from 0", str: "text"}
 
 

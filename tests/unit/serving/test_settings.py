@@ -19,6 +19,7 @@ def test_every_field_is_read_with_its_type() -> None:
         "COLDPRESS_THREADS": "2",
         "COLDPRESS_MODEL_CACHE_BYTES": "1000",
         "COLDPRESS_PRELOAD": "a,b",
+        "COLDPRESS_SHADOW": "on",
         "COLDPRESS_ALIAS_SECONDS": "0.5",
         "COLDPRESS_KEY_SECONDS": "0",
         "COLDPRESS_MAX_BODY_BYTES": "7",
@@ -30,6 +31,7 @@ def test_every_field_is_read_with_its_type() -> None:
         "COLDPRESS_MAX_MODEL_BYTES": "11",
         "COLDPRESS_UPLOAD_SECONDS": "12",
         "COLDPRESS_UPLOAD_SECRET": "hush",
+        "COLDPRESS_TRAINING": "coldpress-dev",
     }
     assert {f"COLDPRESS_{field.upper()}" for field in Settings._fields} == set(environment)
     assert from_environment(environment) == Settings(
@@ -41,6 +43,7 @@ def test_every_field_is_read_with_its_type() -> None:
         2,
         1000,
         "a,b",
+        "on",
         0.5,
         0.0,
         7,
@@ -52,6 +55,7 @@ def test_every_field_is_read_with_its_type() -> None:
         11,
         12,
         "hush",
+        "coldpress-dev",
     )
 
 
