@@ -106,7 +106,7 @@ def test_the_report_says_what_was_measured(small: RunResult) -> None:
     ]
     for one in report["pressed"]["candidates"]:
         assert one["passed"] == (one["reason"] == "")
-    assert report["training"]["evaluation"]["accuracy"] == small.accuracy
+    assert report["training"]["evaluation"]["metrics"]["accuracy"]["value"] == small.accuracy
     assert report["training"]["export_difference"] <= TOLERANCE
     assert (small.folder / "report" / "report.png").read_bytes().startswith(b"\x89PNG\r\n")
     page = small.report.read_text()

@@ -14,28 +14,10 @@ from coldpress_build import runs
 from coldpress_build.baseline import text_baseline
 from coldpress_build.data.split import Parts
 from coldpress_build.data.texts import LabelledTexts
-from coldpress_build.evaluate import ClassScores, Evaluation, evaluate
 from coldpress_build.files import write_atomic
 from coldpress_build.progress import Progress
 from coldpress_build.quiet import quiet
 from coldpress_build.report.json_text import to_json
-
-
-def test_figures_of_a_confusion() -> None:
-    # a: 3 rows, 2 found; b: 2 rows, both found, one more called so; c: never true, never answered.
-    assert evaluate([0, 0, 0, 1, 1], [0, 0, 1, 1, 1], ["a", "b", "c"]) == Evaluation(
-        rows=5,
-        accuracy=0.8,
-        precision=pytest.approx((1 + 2 / 3 + 0) / 3),
-        recall=pytest.approx((2 / 3 + 1 + 0) / 3),
-        f1=pytest.approx((0.8 + 0.8 + 0) / 3),
-        classes=(
-            ClassScores("a", 1.0, pytest.approx(2 / 3), pytest.approx(0.8), 3),
-            ClassScores("b", pytest.approx(2 / 3), 1.0, pytest.approx(0.8), 2),
-            ClassScores("c", 0.0, 0.0, 0.0, 0),
-        ),
-        confusion=((2, 1, 0), (0, 2, 0), (0, 0, 0)),
-    )
 
 
 def test_the_baseline_learns_words() -> None:
