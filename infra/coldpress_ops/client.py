@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import quote
 
 import httpx
 
@@ -124,6 +125,13 @@ class Client:
         """Points an alias where it pointed before; where it points now."""
         return self._json("POST", f"{_alias_path(name, alias)}/rollback", again=False)
 
+    def shadow(self, name: str, version: int | None, alias: str = DEFAULT_ALIAS) -> dict[str, Any]:
+        """Lets a version run beside an alias's answers; None ends that. Where the alias points now."""
+        path = f"{_alias_path(name, alias)}/shadow"
+        if version is None:
+            return self._json("DELETE", path)
+        return self._json("PUT", path, json={"version": version})
+
     # ------------------------------------------------------------------ the data plane
     def predict(
         self,
@@ -223,6 +231,28 @@ class Client:
                 )
             time.sleep(pause)
             pause = min(pause * 1.5, longest)
+
+    # ------------------------------------------------------------------ training runs
+    def runs(self, limit: int = 20) -> list[dict[str, Any]]:
+        """Training runs, newest first: records as `coldpress.runs.Run` has them."""
+        found: list[dict[str, Any]] = self._json("GET", "/runs", params={"limit": limit})["runs"]
+        return found
+
+    def run(self, run_id: str) -> dict[str, Any]:
+        """One training run."""
+        return self._json("GET", f"/runs/{quote(run_id, safe='')}")
+
+    def run_logs(self, run_id: str, after: str = "") -> dict[str, Any]:
+        """A part of a run's log: `{"text", "next"}`."""
+        return self._json("GET", f"/runs/{quote(run_id, safe='')}/logs", params={"after": after})
+
+    def start_run(self, recipe: str, **wishes: Any) -> dict[str, Any]:
+        """Starts a training run where the deployment has a training stack; its record."""
+        return self._json("POST", "/runs", again=False, json={"recipe": recipe} | wishes)
+
+    def stop_run(self, run_id: str) -> dict[str, Any]:
+        """Asks a run to end; its record."""
+        return self._json("DELETE", f"/runs/{quote(run_id, safe='')}", again=False)
 
     # ------------------------------------------------------------------ HTTP
     def _json(self, method: str, path: str, *, again: bool = True, **request: Any) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path
 from pydantic import BaseModel, ConfigDict, Field
 
-from coldpress.errors import InvalidRequest
+from coldpress.errors import Conflict, InvalidRequest
 from coldpress.registry import Alias
 from control.deployment import Here
 from control.failures import documented
@@ -38,6 +38,13 @@ class Move(BaseModel):
     )
 
 
+class Beside(BaseModel):
+    """A version that is to run beside the answers."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"version": 9}]})
+    version: int = Field(ge=1, le=10**9, strict=True, description="One that the alias does not route to.")
+
+
 class Former(BaseModel):
     """Where an alias pointed before."""
 
@@ -51,6 +58,7 @@ class Position(BaseModel):
     model: str
     alias: str
     routes: list[Route]
+    shadow: int | None = Field(description="The version that gets the same requests and answers nobody.")
     history: list[Former] = Field(description="Latest first; `rollback` goes to the first.")
 
 
@@ -81,19 +89,45 @@ async def roll_back(name: Name, alias: AliasName, here: Here, caller: Admin) -> 
     return _position(moved)
 
 
+@router.put("/shadow", summary="Run a version beside an alias's answers", responses=documented(400, 404, 409))
+async def set_shadow(name: Name, alias: AliasName, beside: Beside, here: Here, caller: Admin) -> Position:
+    """It gets the same requests, after their answers, and answers nobody; the log tells how far it is off."""
+    if here.settings.shadow != "on":
+        raise Conflict("shadows are off in this deployment: deploy it with the parameter Shadow=on")
+    found = here.registry.shadow(name, alias, beside.version)
+    _log("shadow set", found, caller.id)
+    return _position(found)
+
+
+@router.delete("/shadow", summary="End an alias's shadow", responses=documented(400, 404, 409))
+async def end_shadow(name: Name, alias: AliasName, here: Here, caller: Admin) -> Position:
+    """Ending it twice changes nothing."""
+    found = here.registry.shadow(name, alias, 0)
+    _log("shadow ended", found, caller.id)
+    return _position(found)
+
+
 def _position(alias: Alias) -> Position:
     history: list[Any] = [{"routes": row["routes"], "until": row["until"]} for row in alias.history]
     return Position(
         model=alias.model,
         alias=alias.name,
         routes=routes_of(alias),
+        shadow=alias.shadow or None,
         history=[Former.model_validate(row) for row in history],
     )
 
 
 def _log(what: str, alias: Alias, key_id: str) -> None:
     routes = {str(route.version): route.weight for route in alias.routes}
-    logger.info(what, extra={"model": alias.model, "alias": alias.name, "routes": routes, "key": key_id})
+    extra = {
+        "model": alias.model,
+        "alias": alias.name,
+        "routes": routes,
+        "shadow": alias.shadow,
+        "key": key_id,
+    }
+    logger.info(what, extra=extra)
 
 
 def _now() -> str:

@@ -64,6 +64,7 @@ for using in (
     models.show,
     models.promote,
     models.rollback,
+    models.shadow,
 ):
     _add(MODELS, using)
 for operating in (deploy.deploy, destroy.destroy, doctor.doctor):

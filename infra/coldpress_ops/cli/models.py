@@ -1,4 +1,4 @@
-"""`coldpress models`, `show`, `promote` and `rollback`."""
+"""`coldpress models`, `show`, `promote`, `rollback` and `shadow`."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -111,11 +111,38 @@ def rollback(
     _print_position(position, json=json)
 
 
+def shadow(
+    name: Name,
+    version: Annotated[
+        int | None, typer.Argument(min=1, help="The version that runs beside.", show_default=False)
+    ] = None,
+    off: Annotated[bool, typer.Option("--off", help="End it.")] = False,
+    alias: Alias = DEFAULT_ALIAS,
+    json: Json = False,
+    url: Url = DEFAULT_URL,
+    key: Key = "",
+    state: State = DEFAULT_STATE,
+) -> None:
+    """Run a version beside an alias's answers, without answering anybody.
+
+    After each answer the same request goes through that version. The predict function's log, and the metrics
+    ShadowAgreement, ShadowDifference, ShadowDuration and ShadowErrors, say how it compares.
+
+    Example: coldpress shadow sentiment 9
+    """
+    if off == (version is not None):
+        raise typer.BadParameter("give a VERSION, or --off")
+    with connect(url, key, state) as client:
+        position = client.shadow(name, version, alias)
+    _print_position(position, json=json)
+
+
 def _print_position(position: dict[str, Any], *, json: bool) -> None:
     if json:
         print_json(position)
     else:
-        typer.echo(f"{position['model']} {position['alias']} → {_routes(position['routes'])}")
+        beside = f", beside it {position['shadow']}" if position["shadow"] else ""
+        typer.echo(f"{position['model']} {position['alias']} → {_routes(position['routes'])}{beside}")
 
 
 def _routes(routes: list[dict[str, Any]]) -> str:

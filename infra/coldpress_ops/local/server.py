@@ -128,5 +128,10 @@ def _variables(function: Function, state: State) -> dict[str, str]:
         for name, value in os.environ.items()
         if name.startswith(PREFIX) and name not in COMMAND_LINE
     }
-    local = {"COLDPRESS_STORE": state.store_url, "COLDPRESS_UPLOAD_SECRET": state.secret}
+    local = {
+        "COLDPRESS_STORE": state.store_url,
+        "COLDPRESS_UPLOAD_SECRET": state.secret,
+        # Here no environment is frozen after its answer, so a shadow costs nothing where there is none.
+        "COLDPRESS_SHADOW": "on",
+    }
     return {**function.environment, **shell, **local}

@@ -37,12 +37,14 @@ class Models:
         self._served: dict[tuple[str, str], Key] = {}
         self._coming: dict[Key, tuple[float, Aside[Model]]] = {}
 
-    def get(self, manifest: Manifest, alias: str, trace: Trace) -> Model:
+    def get(self, manifest: Manifest, alias: str, trace: Trace, *, shared: bool = False) -> Model:
         """The model that answers: the version of `manifest`, or while that is being opened, or cannot be,
         the one that answered for the same alias before.
 
         Args:
             alias: empty when the caller named the version: then no other will do.
+            shared: several versions share the alias's traffic. Who answers an id then must not depend on
+                what is open here: another version answers only if this one cannot be opened.
 
         Raises:
             Unavailable: it does not fit into the memory, or the storage does not answer.
@@ -53,10 +55,10 @@ class Models:
         model = self._open.pop(key, None)
         if model is None:
             before = self._open.get(self._served.get((manifest.model, alias), ("", 0))) if alias else None
-            if before is not None and self._opening_beside(manifest, before, trace):
+            if before is not None and self._answers_meanwhile(manifest, before, trace, waits=shared):
                 return before
             try:
-                model = self._open_now(manifest, trace)
+                model = self._open_now(manifest, trace, keep=before if shared else None)
             except Exception as error:
                 if before is None or before not in self._open.values():
                     raise
@@ -67,6 +69,26 @@ class Models:
             self._served[manifest.model, alias] = key
         return model
 
+    def beside(self, manifest: Manifest, keep: Model, trace: Trace) -> Model:
+        """A version that is open at the same time as `keep`.
+
+        Raises:
+            Unavailable: both do not fit, or it could not be opened a short while ago.
+            ColdpressError: as `get` does.
+        """
+        key = (manifest.model, manifest.version)
+        self._take_in()
+        if key not in self._open:
+            if reason := self._failed_lately(key):
+                raise Unavailable(reason)
+            if not self._fits(manifest, keep):
+                raise Unavailable(
+                    f"{manifest.model} versions {keep.manifest.version} and {manifest.version} do not fit "
+                    f"into {self._limit / MIB:.0f} MiB of models together; give the function more memory"
+                )
+            self._open[key] = self._open_now(manifest, trace, keep)
+        return self._open[key]
+
     def failure(self, model: str, version: int) -> str:
         """Why a version could not be opened when last tried here; empty when it could, or was not tried."""
         return self._failures.get((model, version), (0.0, ""))[1]
@@ -76,12 +98,12 @@ class Models:
         for key in [key for key in self._open if key[0] == model]:
             self._open.pop(key).session.close()
 
-    def _open_now(self, manifest: Manifest, trace: Trace) -> Model:
+    def _open_now(self, manifest: Manifest, trace: Trace, keep: Model | None) -> Model:
         key = (manifest.model, manifest.version)
         try:
             model = self._waited_for(key)
             if model is None:
-                self._make_room(manifest, keep=None)
+                self._make_room(manifest, keep if keep is not None and self._fits(manifest, keep) else None)
                 model = self._opener.open(manifest, trace)
         except Exception as error:
             self._failures[key] = (time.monotonic(), str(error))
@@ -89,23 +111,31 @@ class Models:
         self._failures.pop(key, None)
         return model
 
-    def _opening_beside(self, manifest: Manifest, before: Model, trace: Trace) -> bool:
-        """Whether `before` may answer meanwhile; begins to open the version if nobody has yet."""
+    def _answers_meanwhile(self, manifest: Manifest, before: Model, trace: Trace, *, waits: bool) -> bool:
+        """Whether `before` may answer; unless the caller `waits`, begins to open the version if need be."""
         key = (manifest.model, manifest.version)
-        failed, reason = self._failures.get(key, (0.0, ""))
-        if reason and time.monotonic() - failed < RETRY_SECONDS:
+        if reason := self._failed_lately(key):
             trace.fields["swap_failed"] = f"version {manifest.version}: {reason}"
             return True
+        if waits:
+            return False
         if key in self._coming:
             return time.monotonic() - self._coming[key][0] < SWAP_SECONDS
-        size = self._opener.artifacts(manifest)[0].size
-        if self._limit and before.size + size > self._limit:
-            # Both do not fit: better a slow answer than none.
+        if not self._fits(manifest, before):
+            # Better a slow answer than none.
             return False
         self._make_room(manifest, keep=before)
         opening = Aside(lambda: self._opener.open(manifest, Trace(counted=False)))
         self._coming[key] = time.monotonic(), opening
         return True
+
+    def _failed_lately(self, key: Key) -> str:
+        failed, reason = self._failures.get(key, (0.0, ""))
+        return reason if time.monotonic() - failed < RETRY_SECONDS else ""
+
+    def _fits(self, manifest: Manifest, beside: Model) -> bool:
+        size = self._opener.artifacts(manifest)[0].size
+        return not self._limit or beside.size + size <= self._limit
 
     def _take_in(self) -> None:
         for key, (began, coming) in list(self._coming.items()):

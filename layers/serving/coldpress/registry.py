@@ -106,6 +106,8 @@ class Alias(NamedTuple):
     history: tuple[dict[str, Any], ...]
     """Former routes, latest first: `{"routes": [{"version", "weight"}], "until": …}`."""
     etag: str
+    shadow: int = 0
+    """A version that gets the same requests and answers nobody; 0: none."""
 
 
 def check_name(name: str, what: str = "model") -> str:
@@ -244,9 +246,40 @@ class Registry:
                 "routes": [{"version": r.version, "weight": r.weight} for r in current.routes],
                 "until": now,
             }
-            stored = _alias_json(routes, (former, *current.history)[:HISTORY])
+            shadow = 0 if current.shadow in shares else current.shadow
+            stored = _alias_json(routes, (former, *current.history)[:HISTORY], shadow)
             try:
                 etag = self.store.replace(key, stored, current.etag)
+            except (Conflict, NotFound):
+                continue
+            return parse_alias(model, name, stored, etag)
+        raise Conflict(f"alias {name!r} of {model!r} is being moved by somebody else; try again")
+
+    def shadow(self, model: str, name: str, version: int) -> Alias:
+        """Lets a version run beside an alias's answers without answering anybody; 0 ends that.
+
+        Raises:
+            NotFound: no such alias or version.
+            Conflict: the alias routes to that version, or somebody else kept moving it at the same time.
+        """
+        if version:
+            self.manifest(model, version)
+        for _ in range(8):
+            current = self.alias(model, name)
+            if current.shadow == version:
+                return current
+            if any(route.version == version for route in current.routes):
+                raise Conflict(
+                    f"version {version} answers for alias {name!r} of {model!r} already; "
+                    "a shadow is a version that does not"
+                )
+            routes = [
+                {"version": r.version, "weight": r.weight, "manifest": r.manifest.to_json()}
+                for r in current.routes
+            ]
+            stored = _alias_json(routes, current.history, version)
+            try:
+                etag = self.store.replace(alias_key(model, name), stored, current.etag)
             except (Conflict, NotFound):
                 continue
             return parse_alias(model, name, stored, etag)
@@ -278,11 +311,14 @@ def parse_alias(model: str, name: str, data: bytes, etag: str) -> Alias:
     routes = tuple(
         Route(row["version"], row["weight"], Manifest.from_json(row["manifest"])) for row in stored["routes"]
     )
-    return Alias(model, name, routes, tuple(stored.get("history", ())), etag)
+    return Alias(model, name, routes, tuple(stored.get("history", ())), etag, stored.get("shadow", 0))
 
 
-def _alias_json(routes: list[dict[str, Any]], history: Iterable[dict[str, Any]]) -> bytes:
-    return json.dumps({"routes": routes, "history": list(history)}, ensure_ascii=False).encode()
+def _alias_json(routes: list[dict[str, Any]], history: Iterable[dict[str, Any]], shadow: int = 0) -> bytes:
+    stored: dict[str, Any] = {"routes": routes, "history": list(history)}
+    if shadow:
+        stored["shadow"] = shadow
+    return json.dumps(stored, ensure_ascii=False).encode()
 
 
 def _tensor_info(row: dict[str, Any]) -> TensorInfo:

@@ -50,6 +50,16 @@ class Resolver:
                     return route.manifest
         return routes[-1].manifest
 
+    def is_shared(self, model: str, alias: str) -> bool:
+        """Whether several versions share the traffic of an alias that was read before."""
+        _, known = self._known.get((model, alias), (0.0, None))
+        return known is not None and len(known.routes) > 1
+
+    def shadow(self, model: str, alias: str) -> int:
+        """The version that runs beside the answers of an alias that was read before; 0: none."""
+        _, known = self._known.get((model, alias), (0.0, None))
+        return 0 if known is None else known.shadow
+
     def forget(self, model: str = "") -> None:
         """Makes the next request read the aliases of a model, or all of them, anew."""
         self._known = {key: value for key, value in self._known.items() if model not in ("", key[0])}

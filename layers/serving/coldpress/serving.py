@@ -15,7 +15,10 @@ from coldpress.settings import Settings
 from coldpress.statistics import Statistics
 from coldpress.store import Store
 from coldpress.telemetry import Trace
-from coldpress.typed import Any
+from coldpress.typed import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from coldpress.shadow import Shadow
 
 LEAST_COMPRESSED = 1024
 """Bytes; smaller answers are not worth compressing."""
@@ -36,6 +39,12 @@ class DataPlane:
         self.models = Models(self.opener, config)
         self.access = access.Access(self.store, config.key_seconds)
         self.statistics = Statistics()
+        self.shadow = self._shadow() if config.shadow == "on" else None
+
+    def _shadow(self) -> "Shadow":
+        from coldpress.shadow import Shadow
+
+        return Shadow(self.resolver, self.models)
 
     @classmethod
     def from_environment(cls) -> "DataPlane":
@@ -74,6 +83,8 @@ class DataPlane:
         `context` is Lambda's; what time it leaves is the deadline of the model's run.
         """
         trace = Trace()
+        if self.shadow is not None:
+            self.shadow.begin()
         deadline = _deadline(context)
         trace.fields["request_id"] = gateway.id_of(event)
         try:
@@ -85,6 +96,8 @@ class DataPlane:
         reply["headers"]["x-request-id"] = trace.fields["request_id"]
         trace.fields["status"] = reply["statusCode"]
         trace.emit()
+        if self.shadow is not None:
+            self.shadow.end()
         return gateway.address(reply, event)
 
     def _respond(self, request: Request, trace: Trace, deadline: float | None) -> Response:
@@ -122,7 +135,8 @@ class DataPlane:
         manifest = self.resolver.manifest(route.model, route.alias, route.version, request.id)
         trace.lap("resolve", at)
         trace.fields |= {"model": manifest.model, "version": manifest.version}
-        model = self.models.get(manifest, "" if route.version else route.alias, trace)
+        alias = "" if route.version else route.alias
+        model = self.models.get(manifest, alias, trace, shared=self.resolver.is_shared(manifest.model, alias))
         manifest = model.manifest
         trace.fields |= {"model": manifest.model, "version": manifest.version}
         began = time.perf_counter()
@@ -139,6 +153,8 @@ class DataPlane:
         except Exception:
             self.statistics.failed(manifest.model, manifest.version, int((time.perf_counter() - began) * 1e9))
             raise
+        if self.shadow is not None:
+            self.shadow.answer(alias, request.id, model, inference, outputs, deadline)
         self.statistics.succeeded(manifest.model, manifest.version, inference.tensors, trace.stages)
         response.headers["x-model-version"] = f"{manifest.model}/{manifest.version}"
         return self._compressed(response, request)

@@ -27,6 +27,7 @@ def test_move_canary_and_roll_back(api: Any) -> None:
             "model": "sentiment",
             "alias": "prod",
             "routes": [{"version": 1, "weight": 1.0}],
+            "shadow": None,
             "history": [],
         },
     )
@@ -122,3 +123,45 @@ def test_only_admins_move(api: Any) -> None:
     assert answer.json["error"].endswith("has the scopes read; this needs admin")
     assert api.call("POST", f"{PROD}/rollback", key="reader").status == 403
     assert api.registry.aliases("sentiment") == []
+
+
+@pytest.mark.usefixtures("three_versions")
+def test_a_shadow_begins_and_ends(make_api: Any) -> None:
+    api = make_api(shadow="on")
+    put(api, (1, 1))
+    answer = api.call("PUT", f"{PROD}/shadow", {"version": 2})
+    assert (answer.status, answer.json["shadow"]) == (200, 2)
+    assert answer.json["routes"] == [{"version": 1, "weight": 1.0}]
+    assert put(api, (3, 1)).json["shadow"] == 2
+    assert api.call("GET", PROD, key="reader").json["shadow"] == 2
+    assert api.call("DELETE", f"{PROD}/shadow").json["shadow"] is None
+    assert api.call("DELETE", f"{PROD}/shadow").status == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "key", "status", "words"),
+    [
+        ({"version": 1}, "admin", 409, "version 1 answers for alias 'prod'"),
+        ({"version": 9}, "admin", 404, "no version 9"),
+        ({"version": 0}, "admin", 400, "version"),
+        ({}, "admin", 400, "version"),
+        ({"version": 2}, "reader", 403, "admin"),
+    ],
+)
+@pytest.mark.usefixtures("three_versions")
+def test_shadows_that_cannot_be(make_api: Any, body: object, key: str, status: int, words: str) -> None:
+    api = make_api(shadow="on")
+    put(api, (1, 1))
+    answer = api.call("PUT", f"{PROD}/shadow", body, key=key)
+    assert answer.status == status
+    assert words in answer.json["error"]
+
+
+@pytest.mark.usefixtures("three_versions")
+def test_a_deployment_without_shadows_says_how_to_get_them(api: Any) -> None:
+    put(api, (1, 1))
+    answer = api.call("PUT", f"{PROD}/shadow", {"version": 2})
+    assert (answer.status, answer.json) == (
+        409,
+        {"error": "shadows are off in this deployment: deploy it with the parameter Shadow=on"},
+    )

@@ -32,11 +32,13 @@ def test_what_the_document_promises(api: Any) -> None:
     operations = operations_of(document, data_plane=False)
     assert {operation["operationId"] for operation in operations.values()} == {
         "alive",
+        "end_shadow",
         "list_models",
         "list_versions",
         "move_alias",
         "open_upload",
         "roll_back",
+        "set_shadow",
         "show_alias",
         "show_model",
         "show_upload",

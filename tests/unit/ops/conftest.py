@@ -116,6 +116,7 @@ def deployment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Depl
         environment.setenv("COLDPRESS_STORE", made.store.url)
         environment.setenv("COLDPRESS_UPLOAD_SECRET", SECRET)
         environment.setenv("COLDPRESS_MAX_MODEL_BYTES", "1000000")
+        environment.setenv("COLDPRESS_SHADOW", "on")
         spec = importlib.util.spec_from_file_location("functions_api_app", FUNCTION / "app.py")
         assert spec
         assert spec.loader

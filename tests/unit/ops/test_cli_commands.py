@@ -218,6 +218,20 @@ def test_promote_and_roll_back(run: Any, deployment: Any) -> None:
     assert run("promote", "sentiment", "9").stderr == "error: model 'sentiment' has no version 9\n"
 
 
+def test_shadow(run: Any, deployment: Any) -> None:
+    deployment.register("sentiment", 1, 2)
+    run("promote", "sentiment", "1")
+    assert outcome(run("shadow", "sentiment", "2")) == (0, "sentiment prod → 1, beside it 2\n", "")
+    assert json.loads(run("shadow", "sentiment", "2", "--json").stdout)["shadow"] == 2
+    assert outcome(run("shadow", "sentiment", "--off")) == (0, "sentiment prod → 1\n", "")
+    assert outcome(run("shadow", "sentiment", "1")) == (
+        1,
+        "",
+        "error: version 1 answers for alias 'prod' of 'sentiment' already; "
+        "a shadow is a version that does not\n",
+    )
+
+
 # ---------------------------------------------------------------------- predicting
 PNG = b"\x89PNG\r\n\x1a\n rest"
 NPY = b"\x93NUMPY\x01\x00 rest"
