@@ -56,3 +56,9 @@ def within(settings: object, least: float, most: float, *names: str) -> None:
         value = getattr(settings, name)
         if not least <= value <= most:
             raise ConfigurationError(f"{name}={value} must be from {least} to {most}")
+
+
+def one_of(settings: object, name: str, known: Sequence[str]) -> None:
+    """Raises `ConfigurationError` unless this setting is one of `known`."""
+    if (value := getattr(settings, name)) not in known:
+        raise ConfigurationError(f"{name}={value} is unknown; it is one of {', '.join(known)}")

@@ -2,23 +2,30 @@
 
 import math
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import lightning
+import numpy as np
 import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping, EMAWeightAveraging, ModelCheckpoint
+from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, mse_loss
 
-from coldpress_build.config import within
-from coldpress_build.data.batches import Batches
+from coldpress_build.config import one_of, within
+from coldpress_build.data.batches import Batch, Batches
+from coldpress_build.data.dataset import Dataset
+from coldpress_build.data.split import Parts
 from coldpress_build.errors import BuildError
 from coldpress_build.progress import Progress
 from coldpress_build.quiet import quiet
+
+if TYPE_CHECKING:
+    from coldpress_build.recipes.recipe import Prepared
 
 MONITORED = "validation_loss"
 
@@ -41,6 +48,8 @@ class Training:
     threads: int = 1
     """On a CPU. A step of a small network takes 4 ms on one thread; two, on a machine whose cores are busy,
     wait for each other and took 60 ms."""
+    class_weights: str = "none"
+    """"balanced": rare classes count as much as common ones in the training loss."""
 
     def __post_init__(self) -> None:
         """Raises `ConfigurationError` for a value out of range."""
@@ -49,16 +58,18 @@ class Training:
         within(self, 0.0, 10.0, "weight_decay")
         within(self, 0.0, 0.9999, "average")
         within(self, 1, 256, "threads")
+        one_of(self, "class_weights", ("none", "balanced"))
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """Mean losses (cross-entropy, nats) and the share of the validation rows that are right."""
+    """Mean losses (cross-entropy in nats; or the squared error, where a regression's target has the variance
+    1) and what else was measured on the validation rows: "accuracy" (share that is right) or "R²"."""
 
     number: int
     train_loss: float
     validation_loss: float
-    validation_accuracy: float
+    metrics: Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -71,17 +82,76 @@ class Fit:
     seconds: float
 
 
+@dataclass(frozen=True)
+class Trained:
+    """A fitted network. `fits` holds every run, `chosen` is the one that `network` is of."""
+
+    fits: tuple[Fit, ...]
+    chosen: Fit
+    parameters: int
+    network: nn.Module
+    prepared: "Prepared"
+
+    def scores(self, data: Dataset) -> NDArray[np.float32]:
+        """What the training framework answers: scores [rows, classes] that sum to 1, or values [rows]."""
+        batches = self.prepared.batches(data).loader(256)
+        with torch.inference_mode():
+            answers = torch.cat([self.network(*inputs) for inputs, _ in batches])
+            if data.classes:
+                answers = answers.softmax(-1)
+            else:
+                answers = answers * self.prepared.factor + self.prepared.shift
+        return np.asarray(answers.numpy(), np.float32)
+
+
+def train(
+    prepared: "Prepared",
+    parts: Parts,
+    config: Any,
+    progress: Progress,
+    checkpoints: Any = None,  # noqa: ARG001 - kept by the engine that follows this one
+) -> Trained:
+    """Fit `config.restarts` networks and keep the one with the lowest validation loss.
+
+    `config` is a recipe's (`recipes.settings.Settings`). The test part is not looked at.
+
+    Raises:
+        BuildError: see `fit`.
+    """
+    rows, validation = prepared.batches(parts.train), prepared.batches(parts.validation)
+    classes = len(parts.train.classes)
+    runs: list[tuple[Fit, nn.Module]] = []
+    with torch.random.fork_rng(devices=[]):
+        for seed in range(config.seed, config.seed + config.restarts):
+            torch.manual_seed(seed)
+            network = prepared.build(1.0)
+            done = fit(network, rows, validation, config, seed, progress, classes=classes)
+            runs.append((done, network))
+    chosen, network = min(runs, key=lambda run: run[0].best.validation_loss)
+    parameters = sum(parameter.numel() for parameter in network.parameters())
+    return Trained(tuple(run for run, _ in runs), chosen, parameters, network, prepared)
+
+
 def fit(
-    network: nn.Module, train: Batches, validation: Batches, how: Training, seed: int, progress: Progress
+    network: nn.Module,
+    train: Batches,
+    validation: Batches,
+    how: Training,
+    seed: int,
+    progress: Progress,
+    *,
+    classes: int,
 ) -> Fit:
-    """Fit `network` (inputs -> logits) in place; it ends with the averaged weights of its best epoch.
+    """Fit `network` in place; it ends with the averaged weights of its best epoch.
+
+    `classes`: the network answers logits [batch, classes]; 0: values [batch].
 
     Raises:
         BuildError: the loss is not finite any more.
         KeyboardInterrupt: somebody pressed Ctrl-C.
     """
     started = perf_counter()
-    module = _Classifier(network, how)
+    module = _Module(network, how, validation, _weights(train.target, classes, how), classes)
     curve = _Curve(progress)
     with quiet(), _threads(how.threads), tempfile.TemporaryDirectory(prefix="coldpress-fit-") as folder:
         best = ModelCheckpoint(folder, monitor=MONITORED, enable_version_counter=False)
@@ -96,6 +166,14 @@ def fit(
     network.cpu().eval()
     chosen = min(curve.epochs, key=lambda epoch: epoch.validation_loss)
     return Fit(seed, chosen, tuple(curve.epochs), perf_counter() - started)
+
+
+def _weights(target: Tensor, classes: int, how: Training) -> Tensor | None:
+    """Weights of the classes in the training loss, 1 on average over the rows."""
+    if not classes or how.class_weights == "none":
+        return None
+    counts = torch.bincount(target, minlength=classes).clamp(min=1)
+    return len(target) / (classes * counts.float())
 
 
 @contextmanager
@@ -115,7 +193,7 @@ def _trainer(how: Training, callbacks: list[Callback], folder: str) -> lightning
         max_epochs=how.epochs,
         gradient_clip_val=how.clip,
         deterministic=True,
-        # The losses that end a run early are checked by _Classifier, which can say what to change.
+        # The losses that end a run early are checked by _Module, which can say what to change.
         callbacks=[*callbacks, EarlyStopping(MONITORED, patience=how.patience, check_finite=False)],
         default_root_dir=folder,
         logger=False,
@@ -125,26 +203,37 @@ def _trainer(how: Training, callbacks: list[Callback], folder: str) -> lightning
     )
 
 
-class _Classifier(lightning.LightningModule):
-    def __init__(self, network: nn.Module, how: Training) -> None:
+class _Module(lightning.LightningModule):
+    def __init__(
+        self, network: nn.Module, how: Training, validation: Batches, weights: Tensor | None, classes: int
+    ) -> None:
         super().__init__()
         self.network = network
         self.how = how
+        self.classes = classes
+        self.variance = 0.0 if classes else float(validation.target.double().var(unbiased=False))
+        self.weights: Tensor | None
+        self.register_buffer("weights", weights, persistent=False)
 
-    def training_step(self, batch: tuple[Tensor, Tensor], _: int) -> Tensor:
-        inputs, labels = batch
-        loss = cross_entropy(self.network(inputs), labels)
+    def training_step(self, batch: Batch, _: int) -> Tensor:
+        inputs, target = batch
+        answer = self.network(*inputs)
+        loss = cross_entropy(answer, target, self.weights) if self.classes else mse_loss(answer, target)
         self._check(loss, "training")
-        self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(labels))
+        self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(target))
         return loss
 
-    def validation_step(self, batch: tuple[Tensor, Tensor], _: int) -> None:
-        inputs, labels = batch
-        logits = self.network(inputs)
-        loss = cross_entropy(logits, labels)
+    def validation_step(self, batch: Batch, _: int) -> None:
+        inputs, target = batch
+        answer = self.network(*inputs)
+        if self.classes:
+            loss = cross_entropy(answer, target)
+            figure = {"accuracy": (answer.argmax(1) == target).float().mean()}
+        else:
+            loss = mse_loss(answer, target)
+            figure = {"R²": 1 - loss / self.variance}
         self._check(loss, "validation")
-        right = (logits.argmax(1) == labels).float().mean()
-        self.log_dict({MONITORED: loss, "validation_accuracy": right}, batch_size=len(labels))
+        self.log_dict({MONITORED: loss, **figure}, batch_size=len(target))
 
     def _check(self, loss: Tensor, part: str) -> None:
         if not math.isfinite(value := loss.item()):
@@ -172,10 +261,11 @@ class _Curve(Callback):
             pl_module.current_epoch + 1,
             figures["train_loss"],
             figures[MONITORED],
-            figures["validation_accuracy"],
+            {name: value for name, value in figures.items() if name not in ("train_loss", MONITORED)},
         )
         self.epochs.append(epoch)
         self._progress.tell(
             f"epoch {epoch.number} of at most {trainer.max_epochs}: validation loss "
-            f"{epoch.validation_loss:.4f}, accuracy {epoch.validation_accuracy:.3f}"
+            f"{epoch.validation_loss:.4f}"
+            + "".join(f", {name} {value:.3f}" for name, value in epoch.metrics.items())
         )

@@ -1,22 +1,22 @@
-"""A trained network -> one ONNX graph from the raw input to label and scores."""
+"""A trained network -> one ONNX graph from the raw input to label and scores, or to a value."""
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import onnx
 import torch
-from numpy.typing import NDArray
 from onnx import TensorProto, compose, helper
 from torch import Tensor, nn
 
+from coldpress_build.data.dataset import Dataset
+from coldpress_build.engine import Trained
 from coldpress_build.errors import BuildError
 from coldpress_build.quiet import quiet
-from coldpress_build.serving import ServedModel
-from coldpress_build.text.graph import text_graph
+from coldpress_build.serving import Array, ServedModel, tensor_of
 from coldpress_build.text.nodes import Nodes
-from coldpress_build.text.tokeniser import Tokeniser
 
 # onnx 1.23 would write IR 14 and opset 28; ONNX Runtime 1.31.1 reads IR 13 and opset 26. Older is wider read:
 # opset 20 is the first with StringSplit and StringConcat.
@@ -24,47 +24,63 @@ IR_VERSION = 10
 OPSETS = {"": 20, "ai.onnx.ml": 4}
 
 TOLERANCE = 1e-5
-"""Largest difference of a score between the training framework and the served graph."""
+"""Largest difference of a score between the training framework and the served graph; of a value above 1,
+relative to it."""
 CHECKED_ROWS = 200
 CHECKED_BATCHES = (1, 2, 7)
 
 
-class _Answer(nn.Module):
-    """Logits -> what is served: scores [batch, classes] that sum to 1, and the index of the largest."""
+@dataclass(frozen=True)
+class Port:
+    """An input of a network: an example with a batch of 2, and a name for each dimension that may have any
+    size, "" for the others."""
 
-    def __init__(self, network: nn.Module) -> None:
+    name: str
+    example: Tensor
+    dimensions: tuple[str, ...]
+
+
+class _Served(nn.Module):
+    """Adds to a network what is served: scores that sum to 1 and the index of the largest, or a value."""
+
+    def __init__(self, network: nn.Module, classes: int, shift: float, factor: float) -> None:
         super().__init__()
         self.network = network
+        self.classes = classes
+        self.shift, self.factor = shift, factor
 
-    def forward(self, ids: Tensor) -> tuple[Tensor, Tensor]:
-        scores = self.network(ids).softmax(-1)
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        answer = self.network(*inputs)
+        if not self.classes:
+            return (answer * self.factor + self.shift,)
+        scores = answer.softmax(-1)
         return scores, scores.argmax(-1)
 
 
-def classifier_from_text(network: nn.Module, tokeniser: Tokeniser, classes: Sequence[str]) -> onnx.ModelProto:
-    """`text` (string [batch]) -> `label` (string [batch]) and `scores` (float [batch, classes])."""
-    middle = _network(network)
-    names = Nodes("answer")
-    names.add("Gather", names.texts(*classes), "index", axis=0)
-    names.nodes[-1].output[0] = "label"
-    tail = helper.make_graph(
-        names.nodes,
-        "answer",
-        [helper.make_tensor_value_info("index", TensorProto.INT64, ["batch"])],
-        [helper.make_tensor_value_info("label", TensorProto.STRING, ["batch"])],
-        names.constants,
-    )
-    graph = compose.merge_graphs(text_graph(tokeniser), middle, [("ids", "ids")])
-    graph = compose.merge_graphs(graph, tail, [("index", "index")], outputs=["scores", "label"])
-    graph.name = "text_classifier"
-    outputs = {output.name: output for output in graph.output}
+def served_graph(
+    network: nn.Module,
+    ports: Sequence[Port],
+    classes: Sequence[str],
+    *,
+    name: str,
+    front: onnx.GraphProto | None = None,
+    shift: float = 0.0,
+    factor: float = 1.0,
+) -> onnx.ModelProto:
+    """A network and what comes before it as one model; after it come the class names, or shift and factor.
+
+    `front` is a graph from raw inputs to outputs of the ports' names; without it the ports are the inputs.
+    """
+    graph = _network(_Served(network, len(classes), shift, factor), ports, bool(classes))
+    if front is not None:
+        graph = compose.merge_graphs(front, graph, [(port.name, port.name) for port in ports])
+    if classes:
+        graph = compose.merge_graphs(
+            graph, _names(classes), [("index", "index")], outputs=["scores", "label"]
+        )
     del graph.output[:]
-    graph.output.extend(
-        [
-            outputs["label"],
-            helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["batch", len(classes)]),
-        ]
-    )
+    graph.output.extend(_outputs(classes))
+    graph.name = name
     return helper.make_model(
         graph,
         ir_version=IR_VERSION,
@@ -73,17 +89,40 @@ def classifier_from_text(network: nn.Module, tokeniser: Tokeniser, classes: Sequ
     )
 
 
-def _network(network: nn.Module) -> onnx.GraphProto:
-    batch, words = torch.export.Dim.DYNAMIC, torch.export.Dim.DYNAMIC
+def _outputs(classes: Sequence[str]) -> list[onnx.ValueInfoProto]:
+    if not classes:
+        return [helper.make_tensor_value_info("value", TensorProto.FLOAT, ["batch"])]
+    return [
+        helper.make_tensor_value_info("label", TensorProto.STRING, ["batch"]),
+        helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["batch", len(classes)]),
+    ]
+
+
+def _names(classes: Sequence[str]) -> onnx.GraphProto:
+    """`index` [batch] -> `label` [batch]."""
+    names = Nodes("answer")
+    names.add("Gather", names.texts(*classes), "index", axis=0)
+    names.nodes[-1].output[0] = "label"
+    return helper.make_graph(
+        names.nodes,
+        "answer",
+        [helper.make_tensor_value_info("index", TensorProto.INT64, ["batch"])],
+        [helper.make_tensor_value_info("label", TensorProto.STRING, ["batch"])],
+        names.constants,
+    )
+
+
+def _network(served: nn.Module, ports: Sequence[Port], classifies: bool) -> onnx.GraphProto:
+    variable = tuple({place: name for place, name in enumerate(port.dimensions) if name} for port in ports)
     with quiet():
         program = torch.onnx.export(
-            _Answer(network).eval(),
-            (torch.ones(2, 7, dtype=torch.int64),),
+            served.eval(),
+            tuple(port.example for port in ports),
             dynamo=True,
             opset_version=OPSETS[""],
-            input_names=["ids"],
-            output_names=["scores", "index"],
-            dynamic_shapes={"ids": {0: batch, 1: words}},
+            input_names=[port.name for port in ports],
+            output_names=["scores", "index"] if classifies else ["value"],
+            dynamic_shapes=(variable,),
             external_data=False,
             verbose=False,
         )
@@ -99,6 +138,22 @@ def _network(network: nn.Module) -> onnx.GraphProto:
     return model.graph
 
 
+def warm_up(inputs: Mapping[str, Array]) -> dict[str, Any]:
+    """A request in the Open Inference Protocol's JSON that asks for these."""
+    tensors = [tensor_of(name, array) for name, array in inputs.items()]
+    return {
+        "inputs": [
+            {
+                "name": t.name,
+                "shape": list(t.shape),
+                "datatype": t.datatype,
+                "data": inputs[t.name].ravel().tolist(),
+            }
+            for t in tensors
+        ]
+    }
+
+
 def with_metadata(model: onnx.ModelProto, metadata: Mapping[str, Any]) -> onnx.ModelProto:
     """The same model, with these among its `metadata_props`: text as it is, anything else as JSON."""
     copy = onnx.ModelProto()
@@ -110,16 +165,14 @@ def with_metadata(model: onnx.ModelProto, metadata: Mapping[str, Any]) -> onnx.M
     return copy
 
 
-def check(
-    model: onnx.ModelProto,
-    table: Mapping[str, NDArray[Any]],
-    expected: NDArray[np.float32],
-    classes: Sequence[str],
-) -> float:
+def check(model: onnx.ModelProto, trained: Trained, data: Dataset) -> float:
     """Compares the served graph with the training framework, and batches of several sizes with each other.
 
+    `data` are rows to ask for, `CHECKED_ROWS` at most; where the graph takes a variable length, longer ones
+    made of them too.
+
     Returns:
-        The largest difference of a score.
+        The largest difference of a score or value, relative to it where it is above 1.
 
     Raises:
         BuildError: the model breaks ONNX's rules, or an answer differs by more than TOLERANCE.
@@ -129,18 +182,26 @@ def check(
     except onnx.checker.ValidationError as error:
         raise BuildError(f"the exported graph breaks ONNX's rules: {error}") from error
     served = ServedModel.open(model.SerializeToString())
-    worst = 0.0
-    for size in (*CHECKED_BATCHES, CHECKED_ROWS):
-        rows = {name: column[:size] for name, column in table.items()}
-        answer = served.run(rows)
-        scores, wanted = answer["scores"], expected[:size]
-        difference = float(np.abs(scores - wanted).max())
-        if scores.shape != wanted.shape or not difference <= TOLERANCE:
-            raise BuildError(
-                f"the exported graph answers {difference:g} apart from the trained network in a batch of "
-                f"{size}; at most {TOLERANCE:g} is allowed"
-            )
-        if answer["label"].tolist() != [classes[index] for index in scores.argmax(1)]:
-            raise BuildError(f"the exported graph's labels are not those of its scores in a batch of {size}")
-        worst = max(worst, difference)
-    return worst
+    asked = {
+        f"a batch of {size}": data.take(range(min(size, len(data))))
+        for size in (*CHECKED_BATCHES, CHECKED_ROWS)
+    }
+    if trained.prepared.longer is not None:
+        asked["lengths never seen"] = trained.prepared.longer(data.take(range(min(7, len(data)))))
+    return max(_compare(served, trained, rows, said) for said, rows in asked.items())
+
+
+def _compare(served: ServedModel, trained: Trained, rows: Dataset, said: str) -> float:
+    answer = served.run(trained.prepared.table(rows))
+    given, wanted = answer["scores" if rows.classes else "value"], trained.scores(rows)
+    if given.shape != wanted.shape:
+        raise BuildError(f"the exported graph answers {given.shape} in {said}, not {wanted.shape}")
+    difference = float((np.abs(given - wanted) / np.maximum(np.abs(wanted), 1.0)).max())
+    if not difference <= TOLERANCE:
+        raise BuildError(
+            f"the exported graph answers {difference:g} apart from the trained network in {said}; at most "
+            f"{TOLERANCE:g} is allowed"
+        )
+    if rows.classes and answer["label"].tolist() != [rows.classes[index] for index in given.argmax(1)]:
+        raise BuildError(f"the exported graph's labels are not those of its scores in {said}")
+    return difference

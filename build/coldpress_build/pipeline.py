@@ -9,9 +9,10 @@ import numpy as np
 import onnx
 
 from coldpress_build import runs
+from coldpress_build.engine import train
 from coldpress_build.errors import BuildError
 from coldpress_build.evaluate import Evaluation, evaluate
-from coldpress_build.export import CHECKED_ROWS, check, with_metadata
+from coldpress_build.export import CHECKED_ROWS, check, warm_up, with_metadata
 from coldpress_build.files import write_atomic
 from coldpress_build.press.gate import Gate
 from coldpress_build.press.heldout import HeldOut
@@ -22,7 +23,7 @@ from coldpress_build.recipes import find
 from coldpress_build.recipes.recipe import Recipe
 from coldpress_build.report.json_text import to_json
 from coldpress_build.report.report import Report, write
-from coldpress_build.result import Learned, RunResult
+from coldpress_build.result import KEYS, Learned, RunResult
 from coldpress_build.serving import ServedModel
 
 MODEL, ORIGINAL, REPORT = "model.onnx", "model.fp32.onnx", "report"
@@ -33,11 +34,15 @@ def run(
     config: Any,
     out: Path,
     *,
-    data: Path | None = None,
+    data: str | Path | None = None,
     gate: Gate | None = None,
+    checkpoints: Any = None,
     silent: bool = False,
 ) -> RunResult:
     """Train `recipe` with `config` (one of its own; None: the defaults) and press what comes out.
+
+    `data` is a file, the name of a packaged set, or None for the recipe's own. `checkpoints` (see
+    `engine.train`) keep the state of the training, so that an interrupted one goes on where it was.
 
     The run's folder appears below `out` when all is done: config.json, metrics.json, model.fp32.onnx,
     model.onnx (the winner) and report/.
@@ -48,7 +53,7 @@ def run(
     """
     progress = Progress(silent=silent)
     kind = find(recipe)
-    learned = _learn(kind, kind.config() if config is None else config, data, progress)
+    learned = _learn(kind, kind.config() if config is None else config, data, checkpoints, progress)
     run_id = runs.new_id(recipe)
     with (
         runs.whole_folder(out / run_id) as folder,
@@ -101,68 +106,76 @@ def outcome(pressed: Pressed) -> str:
     )
 
 
-def _learn(kind: Recipe, config: Any, source: Path | None, progress: Progress) -> Learned:
+def _learn(
+    kind: Recipe, config: Any, source: str | Path | None, checkpoints: Any, progress: Progress
+) -> Learned:
     with progress.stage("data"):
-        data = kind.load(source)
+        data = kind.load(None if source is None else str(source), config)
         parts = kind.split(data, config)
         counts = ", ".join(f"{count:,} {part}" for part, count in parts.counts().items())
         progress.conclude("; ".join([f"{data.reference}: {counts}", *data.notes]))
     with progress.stage("baseline"):
         baseline = kind.baseline(parts)
-        progress.conclude(f"{baseline.name}: test accuracy {baseline.test_accuracy:.4f}")
+        progress.conclude(f"{baseline.name}: test {baseline.metric} {baseline.test:.4f}")
     with progress.stage("train"):
-        trained = kind.train(parts, config, progress)
+        trained = train(kind.prepare(parts, config), parts, config, progress, checkpoints)
         chosen = trained.chosen
+        figures = ", ".join(f"{name} {figure:.4f}" for name, figure in chosen.best.metrics.items())
         progress.conclude(
             f"{trained.parameters:,} parameters, seed {chosen.seed}, epoch {chosen.best.number}: validation "
-            f"accuracy {chosen.best.validation_accuracy:.4f}"
+            f"{figures}"
         )
     return Learned(kind.name, config, data, parts, baseline, trained)
 
 
 def _export(learned: Learned, target: Path) -> float:
     """Write the graph with its metadata; answers how far it is from the trained network."""
-    classes, trained, validation = learned.data.classes, learned.trained, learned.parts.validation
+    trained, validation = learned.trained, learned.parts.validation
     sample = validation.take(range(min(CHECKED_ROWS, len(validation))))
-    inputs = [
-        {"name": name, "shape": list(column.shape), "datatype": "BYTES", "data": column.tolist()}
-        for name, column in trained.warm_up.items()
-    ]
-    metadata = {
-        "coldpress.recipe": learned.recipe,
-        "coldpress.dataset": learned.data.reference,
-        "coldpress.labels": list(classes),
-        "coldpress.warmup": {"inputs": inputs},
-        "coldpress.description": f"text -> {', '.join(classes)}; learned from {learned.data.name}",
-    }
-    model = with_metadata(trained.export(), metadata)
-    difference = check(model, trained.table(sample), trained.scores(sample), classes)
+    prepared = trained.prepared
+    model = with_metadata(
+        prepared.graph(trained.network), _metadata(learned) | {"coldpress.warmup": warm_up(prepared.warm_up)}
+    )
+    difference = check(model, trained, sample)
     write_atomic(target, model.SerializeToString())
     return difference
 
 
+def _metadata(learned: Learned) -> dict[str, Any]:
+    """What the model says of itself, to whoever serves it and to whoever finds the file."""
+    classes, columns = learned.data.classes, learned.data.columns
+    learns = f"{', '.join(columns)} -> {', '.join(classes) or 'a value'}"
+    found = {
+        "coldpress.recipe": learned.recipe,
+        "coldpress.dataset": learned.data.reference,
+        "coldpress.versions": runs.versions(),
+        "coldpress.description": f"{learns}; learned from {learned.data.name}",
+    }
+    return found | ({"coldpress.labels": list(classes)} if classes else {})
+
+
 def _held_out(learned: Learned, part: str) -> HeldOut:
     rows = getattr(learned.parts, part)
-    return HeldOut(
-        learned.trained.table(rows), np.array([rows.classes[label] for label in rows.labels], object)
-    )
+    return HeldOut(learned.trained.prepared.table(rows), rows.answers)
 
 
 def _finish(learned: Learned, pressed: Pressed, winner: Path, target: Path) -> Evaluation:
     """Write the winner with its figures as metadata; answers what that very file does on the test part."""
     test = _held_out(learned, "test")
-    metrics = {
-        "accuracy": (pressed.best.test_score or 0.0) / 100,
-        "baseline_accuracy": learned.baseline.test_accuracy,
-    }
+    key = KEYS[pressed.scoring.metric]
+    metrics = {key: (pressed.best.test_score or 0.0) / 100, f"baseline_{key}": learned.baseline.test}
     model = with_metadata(onnx.load(winner), {"coldpress.metrics": metrics})
     write_atomic(target, model.SerializeToString())
-    answers = ask(ServedModel.open(target), test, BATCH)["label"].tolist()
-    classes = learned.data.classes
-    evaluation = evaluate(learned.parts.test.labels, [classes.index(answer) for answer in answers], classes)
-    if abs(evaluation.accuracy - metrics["accuracy"]) > 1e-9:
+    answers = ask(ServedModel.open(target), test, BATCH)
+    rows, classes = learned.parts.test, learned.data.classes
+    if classes:
+        given = np.array([classes.index(label) for label in answers["label"].tolist()])
+        evaluation = evaluate(rows.target, given, classes, scores=answers["scores"])
+    else:
+        evaluation = evaluate(rows.target, answers["value"], ())
+    if not abs(evaluation.score.value - metrics[key]) <= 1e-6:
         raise BuildError(
-            f"the finished file is right on {evaluation.accuracy:.4f} of the test rows and the measured "
-            f"candidate on {metrics['accuracy']:.4f}; they must be one model"
+            f"the finished file's {key} on the test rows is {evaluation.score.value:.4f} and the measured "
+            f"candidate's {metrics[key]:.4f}; they must be one model"
         )
     return evaluation

@@ -5,13 +5,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from coldpress_build.baseline import Baseline
+from coldpress_build.baseline import ACCURACY, R2, Baseline
+from coldpress_build.data.dataset import Dataset
 from coldpress_build.data.split import Parts
-from coldpress_build.data.texts import LabelledTexts
+from coldpress_build.engine import Trained
 from coldpress_build.evaluate import Evaluation
 from coldpress_build.press.press import Pressed
-from coldpress_build.recipes.recipe import Trained
 from coldpress_build.report.report import Training
+
+KEYS = {ACCURACY: "accuracy", R2: "r2"}
+"""What a metric is called where names are identifiers."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +23,7 @@ class Learned:
 
     recipe: str
     config: Any
-    data: LabelledTexts
+    data: Dataset
     parts: Parts
     baseline: Baseline
     trained: Trained
@@ -48,7 +51,7 @@ class Learned:
 class RunResult:
     """What a run made. `model` is the published file, of `bytes` bytes; `original` the one before the press.
 
-    `seconds` by stage. Accuracies are shares of the test part, 0 to 1.
+    `seconds` by stage. Scores are of the test part, by `metric`: "accuracy" (0 to 1) or "R²" (at most 1).
     """
 
     id: str
@@ -62,19 +65,24 @@ class RunResult:
     seconds: Mapping[str, float]
 
     @property
-    def accuracy(self) -> float:
-        """Of the published model."""
-        return self.training.evaluation.accuracy
+    def metric(self) -> str:
+        """What scores are of."""
+        return self.pressed.scoring.metric
 
     @property
-    def original_accuracy(self) -> float:
+    def score(self) -> float:
+        """Of the published model."""
+        return (self.pressed.best.test_score or 0.0) / 100
+
+    @property
+    def original_score(self) -> float:
         """Of the model before the press."""
         return (self.pressed.original.test_score or 0.0) / 100
 
     @property
-    def baseline_accuracy(self) -> float:
+    def baseline_score(self) -> float:
         """Of the simple model to beat."""
-        return self.training.baseline.test_accuracy
+        return self.training.baseline.test
 
     @property
     def original_bytes(self) -> int:
@@ -88,14 +96,12 @@ class RunResult:
 
     def metrics(self) -> dict[str, Any]:
         """The figures that runs are compared by."""
-        evaluation = self.training.evaluation
+        key = KEYS[self.metric]
         return {
-            "accuracy": self.accuracy,
-            "precision": evaluation.precision,
-            "recall": evaluation.recall,
-            "f1": evaluation.f1,
-            "original_accuracy": self.original_accuracy,
-            "baseline_accuracy": self.baseline_accuracy,
+            **self.training.evaluation.values(),
+            key: self.score,
+            f"original_{key}": self.original_score,
+            f"baseline_{key}": self.baseline_score,
             "winner": self.pressed.winner,
             "bytes": self.bytes,
             "original_bytes": self.original_bytes,

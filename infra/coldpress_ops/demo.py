@@ -112,8 +112,8 @@ def _figures(story: Story) -> list[tuple[str, str]]:
 
 def _accuracies(training: RunResult) -> str:
     return (
-        f"{training.original_accuracy:.3f} as trained, {training.accuracy:.3f} pressed; "
-        f"{training.baseline_accuracy:.3f} for {training.training.baseline.name}"
+        f"{training.original_score:.3f} as trained, {training.score:.3f} pressed; "
+        f"{training.baseline_score:.3f} for {training.training.baseline.name}"
     )
 
 

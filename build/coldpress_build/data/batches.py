@@ -4,26 +4,35 @@ import torch
 from torch import Tensor
 from torch.utils.data import BatchSampler, DataLoader, Dataset, RandomSampler
 
+Batch = tuple[tuple[Tensor, ...], Tensor]
+"""What a network is called with, in order, and the target: class indices int64, or values float32."""
 
-class Batches(Dataset[tuple[Tensor, Tensor]]):
+
+class Batches(Dataset[Batch]):
     """Rows as tensors, drawn a whole batch at a time: one indexing instead of one per row.
 
-    `inputs` is [rows, words] filled up with 0; a batch is as wide as its longest row.
+    `inputs` are what the network is called with, rows first, in any type (images stay uint8 until the network
+    makes floats of them). Where `lengths` [rows] are given, the first input is [rows, longest, ...] filled up
+    behind them, and a batch of it is as wide as its longest row.
     """
 
-    def __init__(self, inputs: Tensor, labels: Tensor) -> None:
-        self.inputs = inputs
-        self.labels = labels
-        self.lengths = (inputs != 0).sum(1)
+    def __init__(
+        self, inputs: Tensor | tuple[Tensor, ...], target: Tensor, lengths: Tensor | None = None
+    ) -> None:
+        self.inputs = inputs if isinstance(inputs, tuple) else (inputs,)
+        self.target = target
+        self.lengths = lengths
 
     def __len__(self) -> int:
-        return len(self.labels)
+        return len(self.target)
 
-    def __getitem__(self, rows: list[int]) -> tuple[Tensor, Tensor]:
-        width = max(int(self.lengths[rows].max()), 1)
-        return self.inputs[rows, :width], self.labels[rows]
+    def __getitem__(self, rows: list[int]) -> Batch:
+        first, *others = self.inputs
+        longest = None if self.lengths is None else max(int(self.lengths[rows].max()), 1)
+        drawn = first[rows] if longest is None else first[rows, :longest]
+        return (drawn, *(tensor[rows] for tensor in others)), self.target[rows]
 
-    def loader(self, batch_size: int, *, seed: int | None = None) -> "DataLoader[tuple[Tensor, Tensor]]":
+    def loader(self, batch_size: int, *, seed: int | None = None) -> "DataLoader[Batch]":
         """Batches in order, or shuffled by `seed`."""
         generator = None if seed is None else torch.Generator().manual_seed(seed)
         order = RandomSampler(self, generator=generator) if generator else range(len(self))

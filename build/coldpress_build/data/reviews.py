@@ -9,8 +9,10 @@ import tarfile
 from pathlib import Path
 from typing import IO, cast
 
+import numpy as np
+
 from coldpress_build.cache import SourceDistribution, fetch
-from coldpress_build.data.texts import LabelledTexts
+from coldpress_build.data.dataset import Dataset
 
 NAME = "movie-review-snippets"
 SOURCE = SourceDistribution(
@@ -23,7 +25,7 @@ ARCHIVE = "vaderSentiment-2.5/additional_resources/hutto_ICWSM_2014.tar.gz"
 MEMBER = "hutto_ICWSM_2014/movieReviewSnippets_GroundTruth.txt"
 
 
-def load(cache: Path | None = None) -> LabelledTexts:
+def load(cache: Path | None = None) -> Dataset:
     """10,566 snippets, "positive" where the mean rating (-4 to 4) is above 0, "negative" below.
 
     Raises:
@@ -44,7 +46,7 @@ def load(cache: Path | None = None) -> LabelledTexts:
             texts.append(text)
             labels.append("positive" if float(rating) > 0 else "negative")
     notes = (f"{neutral} rows rated exactly 0 left out", f"{repeated} repeated rows left out")
-    return LabelledTexts.of(NAME, texts, labels, notes)
+    return Dataset.labelled(NAME, {"text": np.array(texts, object)}, labels, notes)
 
 
 def _member(path: Path) -> str:

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from coldpress_build.data.texts import LabelledTexts
 from coldpress_build.errors import DataError
 
 Column = NDArray[Any]
@@ -47,21 +46,6 @@ def column(table: dict[str, Column], name: str, path: Path, wanted_for: str) -> 
     if name not in table:
         raise DataError(f"{path} has no column {name!r} ({wanted_for}); it has {', '.join(map(repr, table))}")
     return table[name]
-
-
-def read_texts(path: Path) -> LabelledTexts:
-    """A file with the columns `text` and `label`; the data set has the file's name.
-
-    Raises:
-        DataError: see `read_table`; a column is missing; fewer than two classes; a text that is no text.
-    """
-    table = read_table(path)
-    texts = column(table, "text", path, "what is classified").tolist()
-    labels = column(table, "label", path, "the class of each row").tolist()
-    for number, text in enumerate(texts, 1):
-        if not isinstance(text, str):
-            raise DataError(f"{path}: the text of row {number} is {text!r}, which is no text")
-    return LabelledTexts.of(path.stem, texts, [str(label) for label in labels])
 
 
 def _jsonl(path: Path) -> dict[str, Column]:

@@ -2,53 +2,58 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
 import onnx
-from numpy.typing import NDArray
+from torch import nn
 
 from coldpress_build.baseline import Baseline
+from coldpress_build.data.batches import Batches
+from coldpress_build.data.dataset import Array, Dataset
 from coldpress_build.data.split import Parts
-from coldpress_build.data.texts import LabelledTexts
-from coldpress_build.engine import Fit
-from coldpress_build.progress import Progress
 
 
 @dataclass(frozen=True)
-class Trained:
-    """A fitted network, as the functions that the pipeline needs of it.
+class Prepared:
+    """What a recipe makes of data and settings before anything is fitted.
 
-    `fits` holds every run, `chosen` is the one that the others below are of. `scores` gives float32
-    [rows, classes] as the training framework computes them; `export` one ONNX graph with the inputs that
-    `table` makes and the outputs `label` (string [batch]) and `scores` (float [batch, classes]).
+    A network answers logits [batch, classes]; or, in a regression, values [batch] of which the true ones are
+    `shift + factor * answer`. `Batches` hold the target as the network answers it.
     """
 
-    fits: tuple[Fit, ...]
-    chosen: Fit
-    parameters: int
-    scores: Callable[[LabelledTexts], NDArray[np.float32]]
-    export: Callable[[], onnx.ModelProto]
-    table: Callable[[LabelledTexts], Mapping[str, NDArray[Any]]]
-    warm_up: Mapping[str, NDArray[Any]]
+    build: Callable[[float], nn.Module]
+    """A fresh network; the number scales its hidden widths: 1.0 as configured, less for a student."""
+    batches: Callable[[Dataset], Batches]
+    """Rows as the tensors that the network is called with."""
+    table: Callable[[Dataset], Mapping[str, Array]]
+    """Rows as the inputs of the ONNX graph."""
+    graph: Callable[[nn.Module], onnx.ModelProto]
+    """A fitted network -> the whole graph, from raw inputs to `label` (string [batch]) and `scores` (float
+    [batch, classes]), or `value` (float [batch]); the batch (and a length) may have any size."""
+    warm_up: Mapping[str, Array]
     """Inputs that do all of the graph's one-time work. They travel with the model: never rows of the data."""
+    shift: float = 0.0
+    factor: float = 1.0
+    longer: Callable[[Dataset], Dataset] | None = None
+    """Rows -> rows of lengths that were never seen, where the graph takes a variable length."""
 
 
 class Recipe(Protocol):
     """One thing that can be trained. `config` is its frozen dataclass of settings, all with defaults."""
 
     name: str
+    summary: str
+    """One line for `--help`."""
     config: type[Any]
 
-    def load(self, source: Path | None) -> LabelledTexts:
-        """The data in `source`, or the recipe's own. Raises `DataError`."""
+    def load(self, source: str | None, config: Any) -> Dataset:
+        """The data that `source` names, a file or a packaged set, or the recipe's own. Raises `DataError`."""
 
-    def split(self, data: LabelledTexts, config: Any) -> Parts:
+    def split(self, data: Dataset, config: Any) -> Parts:
         """The parts that this configuration asks for. Raises `DataError`."""
 
     def baseline(self, parts: Parts) -> Baseline:
         """The simple model to beat, on the same parts."""
 
-    def train(self, parts: Parts, config: Any, progress: Progress) -> Trained:
-        """Fit on the training part, choose on the validation part; the test part is not looked at."""
+    def prepare(self, parts: Parts, config: Any) -> Prepared:
+        """All that is learned from the training part before a network is fitted to it."""

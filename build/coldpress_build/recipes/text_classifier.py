@@ -4,45 +4,28 @@ A second embedding of hashed word pairs was tried and lost 3 points of validatio
 the moving average of the weights won 0.7.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from coldpress_build.baseline import Baseline, text_baseline
 from coldpress_build.config import within
-from coldpress_build.data import reviews
-from coldpress_build.data.batches import Batches
-from coldpress_build.data.split import Parts, split
-from coldpress_build.data.tables import read_texts
-from coldpress_build.data.texts import LabelledTexts
-from coldpress_build.engine import Fit, Training, fit
-from coldpress_build.export import classifier_from_text
-from coldpress_build.progress import Progress
-from coldpress_build.recipes.recipe import Trained
-from coldpress_build.text.tokeniser import PAD, UNKNOWN, Tokeniser
-
-WARM_UP = ("A text to begin with.", "And another, a little longer!")
+from coldpress_build.data.dataset import Dataset
+from coldpress_build.data.split import Parts
+from coldpress_build.recipes.recipe import Prepared
+from coldpress_build.recipes.settings import Settings
+from coldpress_build.recipes.words import WARM_UP, WordReader, load_texts
+from coldpress_build.text.tokeniser import PAD, UNKNOWN
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(Training):
+class Config(Settings):
     """Settings of the recipe; `--set name=value` overrides one."""
 
-    seed: int = 0
-    """Of the split, and the first of the restarts."""
     restarts: int = 3
-    """Fits from different seeds; the one with the lowest validation loss is kept."""
-    max_rows: int = 0
-    """Use only so many rows of the data; 0: all."""
-    validation: float = 0.1
-    test: float = 0.1
     min_count: int = 2
     """Words that occur less often in the training part are unknown."""
     max_words: int = 128
@@ -57,29 +40,28 @@ class Config(Training):
         """Raises `ConfigurationError` for a value out of range."""
         super().__post_init__()
         within(self, 0.0, 0.99, "dropout", "word_dropout")
-        within(self, 0.01, 0.45, "validation", "test")
-        within(self, 1, 10_000, "min_count", "dimension", "hidden", "restarts")
+        within(self, 1, 10_000, "min_count", "dimension", "hidden")
         within(self, 2, 4096, "max_words")
-        within(self, 0, 2**31, "max_rows", "seed")
 
 
 class Network(nn.Module):
     """Word ids [batch, words] -> logits [batch, classes]."""
 
-    def __init__(self, words: int, classes: int, config: Config) -> None:
+    def __init__(self, words: int, classes: int, config: Config, scale: float = 1.0) -> None:
         super().__init__()
+        dimension, hidden = (max(1, round(scale * width)) for width in (config.dimension, config.hidden))
         self.word_dropout = config.word_dropout
-        self.embedding = nn.Embedding(words, config.dimension, padding_idx=PAD)
+        self.embedding = nn.Embedding(words, dimension, padding_idx=PAD)
         # torch's own start, N(0, 1), lost 4 points of accuracy: a rare word keeps the noise it started with.
         nn.init.normal_(self.embedding.weight, std=0.1)
         # PAD adds nothing to a sum, so no mask is needed there: half the memory of a batch of long texts.
         nn.init.zeros_(self.embedding.weight[PAD])
         self.classify = nn.Sequential(
             nn.Dropout(config.dropout),
-            nn.Linear(config.dimension, config.hidden),
+            nn.Linear(dimension, hidden),
             nn.ReLU(),
             nn.Dropout(config.dropout),
-            nn.Linear(config.hidden, classes),
+            nn.Linear(hidden, classes),
         )
 
     def forward(self, ids: Tensor) -> Tensor:
@@ -97,46 +79,34 @@ class TextClassifier:
     """Learns which class a text belongs to, from texts with a label each."""
 
     name = "text-classifier"
+    summary = "the class of a text: word embeddings, averaged; movie reviews unless you give data"
     config = Config
 
-    def load(self, source: Path | None) -> LabelledTexts:
+    def load(self, source: str | None, config: Config) -> Dataset:
         """A file with the columns `text` and `label`, or the movie review snippets."""
-        return reviews.load() if source is None else read_texts(source)
+        return load_texts(source, config.target)
 
-    def split(self, data: LabelledTexts, config: Config) -> Parts:
+    def split(self, data: Dataset, config: Config) -> Parts:
         """By the configuration's shares and seed."""
-        return split(data, config.validation, config.test, config.seed, config.max_rows)
+        return config.parts(data)
 
     def baseline(self, parts: Parts) -> Baseline:
         """TF-IDF and logistic regression."""
         return text_baseline(parts)
 
-    def train(self, parts: Parts, config: Config, progress: Progress) -> Trained:
-        """Fit `config.restarts` networks and keep the one with the lowest validation loss."""
-        tokeniser = Tokeniser.learn(parts.train.texts, min_count=config.min_count, max_words=config.max_words)
-        train, validation = (
-            Batches(torch.from_numpy(tokeniser.batch(part.texts)), torch.tensor(part.labels))
-            for part in (parts.train, parts.validation)
+    def prepare(self, parts: Parts, config: Config) -> Prepared:
+        """Learn the vocabulary of the training part."""
+        classes = parts.train.classes
+        reader = WordReader.learn(parts.train, config.min_count, config.max_words)
+
+        def graph(network: nn.Module) -> onnx.ModelProto:
+            return reader.graph(network, classes, "text_classifier")
+
+        return Prepared(
+            build=lambda scale: Network(reader.tokeniser.size, len(classes), config, scale),
+            batches=reader.batches,
+            table=reader.table,
+            graph=graph,
+            warm_up={"text": np.array(WARM_UP, object)},
+            longer=reader.longer,
         )
-        runs: list[tuple[Fit, Network]] = []
-        with torch.random.fork_rng(devices=[]):
-            for seed in range(config.seed, config.seed + config.restarts):
-                torch.manual_seed(seed)
-                network = Network(tokeniser.size, len(parts.train.classes), config)
-                runs.append((fit(network, train, validation, config, seed, progress), network))
-        chosen, network = min(runs, key=lambda run: run[0].best.validation_loss)
-
-        def scores(data: LabelledTexts) -> NDArray[np.float32]:
-            with torch.inference_mode():
-                logits = network(torch.from_numpy(tokeniser.batch(data.texts)))
-            return np.asarray(logits.softmax(-1).numpy(), np.float32)
-
-        def export() -> onnx.ModelProto:
-            return classifier_from_text(network, tokeniser, parts.train.classes)
-
-        def table(data: LabelledTexts) -> Mapping[str, NDArray[Any]]:
-            return {"text": np.array(data.texts, object)}
-
-        parameters = sum(parameter.numel() for parameter in network.parameters())
-        fits = tuple(run for run, _ in runs)
-        return Trained(fits, chosen, parameters, scores, export, table, {"text": np.array(WARM_UP, object)})

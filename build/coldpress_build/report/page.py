@@ -106,11 +106,11 @@ def _training(training: Training) -> Iterable[str]:
     evaluation, baseline = training.evaluation, training.baseline
     yield "<h2>On the test part</h2>"
     yield _table(
-        ["Model", "Accuracy"],
+        ["Model", baseline.metric],
         [
-            ["published", f"{evaluation.accuracy:.4f}"],
-            [baseline.name, f"{baseline.test_accuracy:.4f}"],
-            ["always the commonest class", f"{baseline.majority:.4f}"],
+            ["published", f"{evaluation.score.value:.4f}"],
+            [baseline.name, f"{baseline.test:.4f}"],
+            [f"always the {'commonest class' if training.classes else 'mean'}", f"{baseline.trivial:.4f}"],
         ],
         numbers=[1],
     )
@@ -128,14 +128,14 @@ def _training(training: Training) -> Iterable[str]:
     yield f"<p>{escape(training.dataset)}: {escape(counts)}. {escape(notes)}.<br>{training.fingerprint}</p>"
     yield "<h2>Runs</h2>"
     yield _table(
-        ["Seed", "Epochs", "Best epoch", "Validation loss", "Validation accuracy", "Took"],
+        ["Seed", "Epochs", "Best epoch", "Validation loss", "Validation figures", "Took"],
         [
             [
                 str(fit.seed),
                 str(len(fit.epochs)),
                 str(fit.best.number),
                 f"{fit.best.validation_loss:.4f}",
-                f"{fit.best.validation_accuracy:.4f}",
+                ", ".join(f"{name} {figure:.4f}" for name, figure in fit.best.metrics.items()),
                 f"{fit.seconds:.1f} s",
             ]
             for fit in training.fits

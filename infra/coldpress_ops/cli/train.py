@@ -78,12 +78,12 @@ def _show(result: "RunResult") -> None:
 
     counts = ", ".join(f"{count:,} {part}" for part, count in result.training.counts.items())
     table = Table(box=None, pad_edge=False)
-    for head in ("model", "test accuracy", "bytes"):
+    for head in ("model", f"test {result.metric}", "bytes"):
         table.add_column(head, justify="left" if head == "model" else "right")
     pressed = result.pressed
-    table.add_row(f"published ({pressed.winner})", f"{result.accuracy:.4f}", f"{result.bytes:,}")
-    table.add_row("before the press", f"{result.original_accuracy:.4f}", f"{result.original_bytes:,}")
-    table.add_row(result.training.baseline.name, f"{result.baseline_accuracy:.4f}", "")
+    table.add_row(f"published ({pressed.winner})", f"{result.score:.4f}", f"{result.bytes:,}")
+    table.add_row("before the press", f"{result.original_score:.4f}", f"{result.original_bytes:,}")
+    table.add_row(result.training.baseline.name, f"{result.baseline_score:.4f}", "")
     console = Console(highlight=False)
     console.print(f"{result.dataset}: {counts}", soft_wrap=True)
     console.print(table)

@@ -58,7 +58,7 @@ def test_the_folder_has_all_and_nothing_else(small: RunResult) -> None:
 
 
 def test_it_learned_and_the_press_kept_it(small: RunResult) -> None:
-    assert small.accuracy > 0.8
+    assert small.score > 0.8
     assert small.training.counts == {"train": 320, "validation": 40, "test": 40}
     loss = small.pressed.original.answers.score - small.pressed.best.answers.score
     assert loss <= 0.5
@@ -75,8 +75,8 @@ def test_the_model_tells_what_it_is(small: RunResult) -> None:
     assert metadata["coldpress.recipe"] == "text-classifier"
     assert metadata["coldpress.dataset"].startswith("made-up@")
     assert json.loads(metadata["coldpress.metrics"]) == {
-        "accuracy": small.accuracy,
-        "baseline_accuracy": small.baseline_accuracy,
+        "accuracy": small.score,
+        "baseline_accuracy": small.baseline_score,
     }
     (text,) = json.loads(metadata["coldpress.warmup"])["inputs"]
     assert (text["name"], text["shape"], text["datatype"]) == ("text", [2], "BYTES")
@@ -106,7 +106,7 @@ def test_the_report_says_what_was_measured(small: RunResult) -> None:
     ]
     for one in report["pressed"]["candidates"]:
         assert one["passed"] == (one["reason"] == "")
-    assert report["training"]["evaluation"]["metrics"]["accuracy"]["value"] == small.accuracy
+    assert report["training"]["evaluation"]["metrics"]["accuracy"]["value"] == small.score
     assert report["training"]["export_difference"] <= TOLERANCE
     assert (small.folder / "report" / "report.png").read_bytes().startswith(b"\x89PNG\r\n")
     page = small.report.read_text()
@@ -133,7 +133,7 @@ def test_the_same_settings_give_the_same_model(small: RunResult, tmp_path: Path)
         "text-classifier", override(Config, SMALL), tmp_path / "runs", data=data, silent=True
     )
     assert again.original.read_bytes() == small.original.read_bytes()
-    assert again.accuracy == small.accuracy
+    assert again.score == small.score
 
 
 def test_a_failed_run_leaves_nothing(tmp_path: Path) -> None:
@@ -147,8 +147,8 @@ def test_a_failed_run_leaves_nothing(tmp_path: Path) -> None:
 def test_movie_reviews_are_learned_better_than_by_the_baseline(tmp_path: Path) -> None:
     result = pipeline.run("text-classifier", None, tmp_path, silent=True)
     assert result.training.counts == {"train": 8452, "validation": 1057, "test": 1057}
-    assert result.baseline_accuracy == pytest.approx(0.7729, abs=0.003)
-    assert result.accuracy > max(0.775, result.baseline_accuracy)
+    assert result.baseline_score == pytest.approx(0.7729, abs=0.003)
+    assert result.score > max(0.775, result.baseline_score)
     reasons = {one.name: one.reason for one in result.pressed.candidates}
     if (
         "times the time" in reasons["int8-weights"]

@@ -10,14 +10,19 @@ import torch
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
+from coldpress_build.data.dataset import Dataset
+from coldpress_build.engine import Epoch, Fit, Trained
 from coldpress_build.errors import BuildError
-from coldpress_build.export import check, classifier_from_text, with_metadata
+from coldpress_build.export import check, with_metadata
+from coldpress_build.recipes.recipe import Prepared
 from coldpress_build.recipes.text_classifier import Config, Network
+from coldpress_build.recipes.words import WordReader
 from coldpress_build.serving import ServedModel
 from coldpress_build.text.tokeniser import Tokeniser
 
 CLASSES = ("bad", "good")
 TOKENISER = Tokeniser(tuple(f"w{n}" for n in range(50)), 32)
+READER = WordReader(TOKENISER)
 ODD = [
     "",
     " ",
@@ -41,7 +46,25 @@ def network() -> Network:
 
 @cache
 def exported() -> onnx.ModelProto:
-    return classifier_from_text(network(), TOKENISER, CLASSES)
+    return READER.graph(network(), CLASSES, "text")
+
+
+def trained(longer: bool = True) -> Trained:
+    prepared = Prepared(
+        build=lambda _: network(),
+        batches=READER.batches,
+        table=READER.table,
+        graph=lambda _: exported(),
+        warm_up={},
+        longer=READER.longer if longer else None,
+    )
+    run = Fit(0, Epoch(1, 0.0, 0.0, {}), (), 0.0)
+    return Trained((run,), run, 0, network(), prepared)
+
+
+def rows(classes: tuple[str, ...] = CLASSES) -> Dataset:
+    texts = np.array(random_texts(200), object)
+    return Dataset("rows", {"text": texts}, np.zeros(200, np.int64), classes)
 
 
 @cache
@@ -116,8 +139,7 @@ def test_metadata_is_added_and_replaced() -> None:
 
 
 def test_check_accepts_the_graph_and_says_how_far_it_is() -> None:
-    texts = random_texts(200)
-    assert check(exported(), {"text": np.array(texts, object)}, expected(texts), CLASSES) <= 1e-5
+    assert check(exported(), trained(), rows()) <= 1e-5
 
 
 def test_check_refuses_a_graph_with_other_weights() -> None:
@@ -125,15 +147,13 @@ def test_check_refuses_a_graph_with_other_weights() -> None:
     broken.CopyFrom(exported())
     (weight,) = [t for t in broken.graph.initializer if t.name.endswith("embedding.weight")]
     weight.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(weight) * 1.01, weight.name))
-    texts = random_texts(200)
     with pytest.raises(BuildError, match=r"answers .* apart from the trained network in a batch of \d"):
-        check(broken, {"text": np.array(texts, object)}, expected(texts), CLASSES)
+        check(broken, trained(), rows())
 
 
 def test_check_refuses_labels_in_another_order() -> None:
-    texts = random_texts(200)
     with pytest.raises(BuildError, match="labels are not those of its scores"):
-        check(exported(), {"text": np.array(texts, object)}, expected(texts), CLASSES[::-1])
+        check(exported(), trained(), rows(CLASSES[::-1]))
 
 
 def test_check_refuses_a_graph_that_breaks_the_rules() -> None:
@@ -141,4 +161,4 @@ def test_check_refuses_a_graph_that_breaks_the_rules() -> None:
     broken.CopyFrom(exported())
     broken.graph.node[3].op_type = "NoSuchOperator"
     with pytest.raises(BuildError, match="breaks ONNX's rules"):
-        check(broken, {}, np.zeros((0, 2), np.float32), CLASSES)
+        check(broken, trained(), rows())

@@ -8,12 +8,13 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from coldpress_build import runs
 from coldpress_build.baseline import text_baseline
+from coldpress_build.data.dataset import Dataset
 from coldpress_build.data.split import Parts
-from coldpress_build.data.texts import LabelledTexts
 from coldpress_build.files import write_atomic
 from coldpress_build.progress import Progress
 from coldpress_build.quiet import quiet
@@ -21,11 +22,11 @@ from coldpress_build.report.json_text import to_json
 
 
 def test_the_baseline_learns_words() -> None:
-    data = LabelledTexts.of("x", ["good film", "bad film"] * 10, ["p", "n"] * 10)
+    data = Dataset.labelled("x", {"text": np.array(["good film", "bad film"] * 10, object)}, ["p", "n"] * 10)
     part = data.take(range(8))
     baseline = text_baseline(Parts(data.take(range(5)), part, part))
-    assert (baseline.validation_accuracy, baseline.test_accuracy) == (1.0, 1.0)
-    assert baseline.majority == 0.5
+    assert (baseline.validation, baseline.test) == (1.0, 1.0)
+    assert baseline.trivial == 0.5
 
 
 def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:

@@ -1,0 +1,37 @@
+"""The settings that all recipes share: how a network is fitted, and how the data is divided."""
+
+from dataclasses import dataclass
+
+from coldpress_build.config import within
+from coldpress_build.data.dataset import Dataset
+from coldpress_build.data.split import Parts, split
+from coldpress_build.engine import Training
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(Training):
+    """Settings of a recipe; `--set name=value` overrides one."""
+
+    seed: int = 0
+    """Of the split, and the first of the restarts."""
+    restarts: int = 1
+    """Fits from different seeds; the one with the lowest validation loss is kept."""
+    target: str = ""
+    """The column with the answers; empty: label or target, else the last one."""
+    max_rows: int = 0
+    """Use only so many rows of the data; 0: all."""
+    validation: float = 0.1
+    """Share of the rows that choose epoch, seed and candidate."""
+    test: float = 0.1
+    """Share of the rows that are only reported."""
+
+    def __post_init__(self) -> None:
+        """Raises `ConfigurationError` for a value out of range."""
+        super().__post_init__()
+        within(self, 0.01, 0.45, "validation", "test")
+        within(self, 0, 2**31, "max_rows", "seed")
+        within(self, 1, 10_000, "restarts")
+
+    def parts(self, data: Dataset) -> Parts:
+        """`data`, divided by these shares and the seed. Raises `DataError`."""
+        return split(data, self.validation, self.test, self.seed, self.max_rows)
