@@ -10,7 +10,20 @@ from typing import Annotated, Any
 import typer
 
 from coldpress import __version__
-from coldpress_ops.cli import demo, deploy, destroy, doctor, keys, models, predict, press, publish, train, up
+from coldpress_ops.cli import (
+    demo,
+    deploy,
+    destroy,
+    doctor,
+    keys,
+    models,
+    predict,
+    press,
+    publish,
+    runs,
+    train,
+    up,
+)
 from coldpress_ops.cli.failures import Commands
 
 app = typer.Typer(
@@ -57,6 +70,7 @@ for serving in (up.up, demo.demo):
 app.add_typer(keys.app, name="keys", rich_help_panel=SERVE)
 for building in (train.train, press.press):
     _add(BUILD, building)
+app.add_typer(runs.app, name="runs", rich_help_panel=BUILD)
 for using in (
     publish.publish,
     predict.predict,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from coldpress_ops.cli.options import DEFAULT_STATE, DEFAULT_URL, Json, Key, State, Url, connect, print_json
+from coldpress_ops.cli.order import Follow, Gpus, Minutes, Nodes, On, Region, StageName, order_run
 
 if TYPE_CHECKING:
     from coldpress_build.result import RunResult
@@ -42,6 +43,13 @@ def train(
     url: Url = DEFAULT_URL,
     key: Key = "",
     state: State = DEFAULT_STATE,
+    on: On = None,
+    follow: Follow = False,
+    expected_minutes: Minutes = 0,
+    nodes: Nodes = 1,
+    gpus: Gpus = 0,
+    stage: StageName = "dev",
+    region: Region = None,
 ) -> None:
     """Train a model, export it to ONNX and press it.
 
@@ -59,6 +67,12 @@ def train(
         from coldpress.registry import check_name
 
         check_name(publish)  # before the training, not after
+    if on:
+        from coldpress_ops.jobs.orders import Order
+
+        given = dict(pair.split("=", 1) for pair in settings or [])
+        order = Order(recipe, given, str(data or ""), publish, nodes, gpus, expected_minutes)
+        return order_run(order, on, state, stage, region, follow=follow, json=json)
     from coldpress_build.pipeline import run
 
     result = run(recipe, config, out or state / "runs", data=data, silent=quiet)
@@ -70,6 +84,7 @@ def train(
         with connect(url, key, state) as client:
             published = client.publish(publish, result.model)
         typer.echo(f"{publish} version {published.version} is ready", err=True)
+    return None
 
 
 def _show(result: "RunResult") -> None:

@@ -1,5 +1,6 @@
 """boto3, for those who installed it, with time limits."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -34,10 +35,20 @@ class Cloud:
         self.region: str = session.region_name
         config = Config(connect_timeout=5, read_timeout=30, retries={"mode": "standard", "max_attempts": 5})
         self._session, self._config = session, config
-        self.formation: Any = self._client("cloudformation")
+        self.formation: Any = self.client("cloudformation")
 
-    def _client(self, service: str) -> Any:
+    def client(self, service: str) -> Any:
+        """A client of one of AWS's services."""
         return self._session.client(service, config=self._config)
+
+    def lend_credentials(self) -> None:
+        """Lets this process's stores use the profile's credentials: they read variables, not profiles."""
+        found = self._session.get_credentials()
+        if found is None:
+            raise InvalidRequest("no AWS credentials: aws configure, aws sso login, or set AWS_PROFILE")
+        key = found.get_frozen_credentials()
+        os.environ |= {"AWS_ACCESS_KEY_ID": key.access_key, "AWS_SECRET_ACCESS_KEY": key.secret_key}
+        os.environ |= {"AWS_REGION": self.region} | ({"AWS_SESSION_TOKEN": key.token} if key.token else {})
 
     def identity(self) -> dict[str, str]:
         """`Account` and `Arn` of the credentials. Raises `Broken` when there are none that are good."""
@@ -48,7 +59,7 @@ class Cloud:
 
         fix = "aws configure, aws sso login, or set AWS_PROFILE; aws sts get-caller-identity must answer"
         try:
-            found: dict[str, str] = self._client("sts").get_caller_identity()
+            found: dict[str, str] = self.client("sts").get_caller_identity()
         except (BotoCoreError, ClientError) as error:
             raise Broken(str(error), fix) from None
         return found
@@ -58,7 +69,7 @@ class Cloud:
         from botocore.exceptions import ClientError  # type: ignore[import-untyped, unused-ignore]
 
         try:
-            self._client("s3").head_bucket(Bucket=name)
+            self.client("s3").head_bucket(Bucket=name)
         except ClientError:
             return False
         return True

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 # One connection to S3 gives about 90 MiB/s, so a large object is read as parallel ranges.
 PART_BYTES = 8 << 20
 PARALLEL_PARTS = 8
+BLOCK_BYTES = PARALLEL_PARTS * PART_BYTES
 # A caller waits for at most 29 s (API Gateway's limit), so a store that does not answer must be told of long
 # before. obstore's own limits are 30 s a try and 3 minutes of tries: here 10 s a try (a part at 0.8 MB/s),
 # and no new try once 5 s have passed.
@@ -174,15 +175,32 @@ class Store:
             return self._map(key, size)
         buffer = mmap.mmap(-1, max(size, 1))
         view = memoryview(buffer)
-
-        def read(start: int) -> None:
-            end = min(start + PART_BYTES, size)
-            if self._read_range(key, start, view[start:end]) != end - start:
-                raise Internal(f"{key} is shorter than its manifest says ({size} bytes)")
-
-        each(read, range(0, size, PART_BYTES), PARALLEL_PARTS)
+        self._fill(key, 0, view[:size])
         view.release()
         return buffer
+
+    def download(self, key: str, path: str) -> None:
+        """Writes an object to a file, block by block: it may be larger than the memory.
+
+        Raises `NotFound`, and `Internal` when it got shorter meanwhile.
+        """
+        size = self.head(key).size
+        buffer = bytearray(min(size, BLOCK_BYTES))
+        with open(path, "wb") as file:  # noqa: PTH123
+            for start in range(0, size, BLOCK_BYTES):
+                view = memoryview(buffer)[: min(BLOCK_BYTES, size - start)]
+                self._fill(key, start, view)
+                file.write(view)
+
+    def _fill(self, key: str, offset: int, view: memoryview) -> None:
+        """Reads into `view` from `offset` on, as parallel ranges."""
+
+        def read(start: int) -> None:
+            end = min(start + PART_BYTES, len(view))
+            if self._read_range(key, offset + start, view[start:end]) != end - start:
+                raise Internal(f"{key} is shorter than its manifest says ({offset + len(view)} bytes)")
+
+        each(read, range(0, len(view), PART_BYTES), PARALLEL_PARTS)
 
     def _read_range(self, key: str, start: int, into: memoryview) -> int:
         """Fills `into` from `start` on; the number of bytes that there were."""

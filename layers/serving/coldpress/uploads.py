@@ -13,7 +13,7 @@ import json
 import os
 import time
 
-from coldpress.errors import Forbidden, InvalidRequest, NotFound
+from coldpress.errors import Conflict, Forbidden, InvalidRequest, NotFound
 from coldpress.registry import DEFAULT_ALIAS, check_name
 from coldpress.store import Store
 from coldpress.typed import Any, NamedTuple
@@ -51,16 +51,25 @@ class Upload(NamedTuple):
         return f"{REJECTED}{self.key.removeprefix(INCOMING)}.json"
 
 
-def new_upload(store: Store, model: str, filename: str, alias: str | None = DEFAULT_ALIAS) -> Upload:
-    """Opens an upload and stores what its sender wants. Raises `InvalidRequest`."""
+def new_upload(
+    store: Store, model: str, filename: str, alias: str | None = DEFAULT_ALIAS, token: str = ""
+) -> Upload:
+    """Opens an upload and stores what its sender wants; with a `token` of one's own, opens it once only.
+
+    Raises `InvalidRequest`.
+    """
     if alias is not None:
         check_name(alias, "alias")
     # Time first, so that uploads list in the order they were opened.
-    token = f"{time.time_ns() // 1_000_000:012x}{os.urandom(6).hex()}"
-    folder = f"{INCOMING}{check_name(model)}/{token}"
-    upload = Upload(model, token, f"{folder}/{check_filename(filename)}", alias)
+    own = token or f"{time.time_ns() // 1_000_000:012x}{os.urandom(6).hex()}"
+    folder = f"{INCOMING}{check_name(model)}/{own}"
+    upload = Upload(model, own, f"{folder}/{check_filename(filename)}", alias)
     record = {"filename": filename, "alias": alias}
-    store.create(f"{folder}/{RECORD}", json.dumps(record).encode())
+    try:
+        store.create(f"{folder}/{RECORD}", json.dumps(record).encode())
+    except Conflict:
+        if not token:
+            raise
     return upload
 
 

@@ -1,0 +1,113 @@
+"""The worker of a job: the record's data -> training, export, press, report -> `runs/{id}/…` -> upload."""
+
+import hashlib
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from coldpress import runs
+from coldpress.errors import ColdpressError
+from coldpress.jobs.start import ORDER_FILE
+from coldpress.runs import DATASETS, FAILED, News, Run
+from coldpress.store import Store
+from coldpress.uploads import new_upload
+from coldpress_build.errors import DataError
+from coldpress_build.job.launch import place
+
+MODEL = "model.onnx"
+FAILURE = 1
+
+
+def work(environment: Mapping[str, str]) -> int:
+    """Does the run; the exit status: 0 done, else failed."""
+    here = place(environment)
+    store = Store(here.store)
+    run = runs.read(store, here.run)
+    try:
+        if not run.metrics:
+            _train(store, run)
+        if _is_first(environment):
+            _finish(store, run)
+    except ColdpressError as error:
+        print(f"error: {error}", file=sys.stderr, flush=True)  # noqa: T201
+        runs.tell(store, run.id, News(FAILED, runs.now(), reason=str(error), own=True))
+        return FAILURE
+    return 0
+
+
+def _train(store: Store, run: Run) -> None:
+    # Seconds of imports: not for a run that has only to be published.
+    from coldpress_build import pipeline
+    from coldpress_build.config import override
+    from coldpress_build.recipes import find
+
+    config = override(find(run.recipe).config, [f"{key}={value}" for key, value in run.settings.items()])
+    with tempfile.TemporaryDirectory(prefix="coldpress-run-") as scratch:
+        source = fetched(store, run.data, Path(scratch, "data"))
+        result = pipeline.run(run.recipe, config, Path(scratch, "out"), data=source)
+        if _is_first(os.environ):
+            _keep(store, run, result.folder)
+
+
+def _keep(store: Store, run: Run, folder: Path) -> None:
+    """Stores the results; the record has figures only when all of them are there."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            store.upload(f"{run.folder}{path.relative_to(folder).as_posix()}", str(path))
+    metrics = json.loads((folder / "metrics.json").read_text())
+    runs.change(store, run.id, lambda run: run._replace(metrics=metrics))
+
+
+def _finish(store: Store, run: Run) -> None:
+    if run.publish:
+        publish(store, run)
+    # Only now: until here, another attempt could need them.
+    for info in list(store.walk(f"{run.folder}checkpoints")):
+        store.delete(info.key)
+
+
+def publish(store: Store, run: Run) -> None:
+    """Uploads the stored model as anybody would; done twice, it is still one upload."""
+    token = hashlib.sha256(run.id.encode()).hexdigest()[:24]
+    upload = new_upload(store, run.publish, MODEL, run.alias, token)
+    runs.change(store, run.id, lambda run: run._replace(upload=upload.id))
+    with tempfile.TemporaryDirectory(prefix="coldpress-publish-") as scratch:
+        model = str(Path(scratch, MODEL))
+        store.download(run.folder + MODEL, model)
+        store.upload(upload.key, model)
+    print(f"uploaded as {upload.id}", flush=True)  # noqa: T201
+
+
+def fetched(store: Store, data: str, folder: Path) -> str | None:
+    """What the recipe reads: a file or folder on this machine, a packaged set's name, or None for its own.
+
+    Raises:
+        DataError: there is nothing at that key.
+    """
+    if not data.startswith(DATASETS):
+        return data or None
+    if not data.endswith("/"):
+        return str(_downloaded(store, data, folder / data.rsplit("/", 1)[1]))
+    keys = [info.key for info in store.walk(data) if not info.key.endswith(f"/{ORDER_FILE}")]
+    if not keys:
+        raise DataError(f"there is nothing at {data} in the store; upload the data before the run")
+    paths = [_downloaded(store, key, folder / key.removeprefix(data)) for key in keys]
+    return str(paths[0] if len(paths) == 1 else folder)
+
+
+def _downloaded(store: Store, key: str, path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    store.download(key, str(path))
+    return path
+
+
+def _is_first(environment: Mapping[str, str]) -> bool:
+    """Whether this process speaks for all of torchrun's."""
+    return environment.get("RANK", "0") == "0"
+
+
+if __name__ == "__main__":
+    sys.exit(work(os.environ))
