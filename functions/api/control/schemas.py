@@ -54,6 +54,9 @@ class Manifest(Record):
         description="An Open Inference Protocol request that is run before the model counts as ready."
     )
     metadata: dict[str, str] = Field(description="The ONNX file's own metadata.")
+    session: dict[str, bool] = Field(
+        description="How its sessions are opened, where not as usual.", examples=[{"arena": False}]
+    )
     source: dict[str, Any] = Field(description="The upload it came from: id, key, etag, size, sha256.")
 
 

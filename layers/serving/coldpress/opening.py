@@ -90,7 +90,7 @@ class Opener:
             from coldpress.warmup import tensors_of
 
             warmup = tensors_of(manifest.warmup, self._settings)
-        session = self._open_session(artifact, buffer)
+        session = self._open_session(manifest, artifact, buffer)
         if digest.result() != artifact.sha256:
             raise Internal("it does not have the hash that was published; it is not served")
         at = trace.lap("open", at)
@@ -99,13 +99,15 @@ class Opener:
             trace.lap("warmup", at)
         return Model(manifest, session, artifact.size)
 
-    def _open_session(self, artifact: Artifact, buffer: "mmap.mmap") -> "ort.Session":
+    def _open_session(self, manifest: Manifest, artifact: Artifact, buffer: "mmap.mmap") -> "ort.Session":
         from coldpress import ort
 
         options = ort.SessionOptions(
             threads=self._settings.threads or threads_for(self._settings.memory_mb),
             optimisation="none" if artifact.optimised else "all",
             config=IN_PLACE if artifact.format == "ort" else {},
+            arena=manifest.session.get("arena", True),
+            memory_pattern=manifest.session.get("memory_pattern", True),
         )
         return ort.Session.open(self.library(), buffer, options)
 

@@ -21,6 +21,10 @@ RESERVED_NAMES = frozenset({"stats", "versions", "aliases", "index"})
 HISTORY = 20
 """Former positions that an alias remembers for `rollback`."""
 
+SESSION_SETTINGS = ("arena", "memory_pattern")
+"""ONNX Runtime keeps and plans memory between runs unless told `false`: faster, but for a model that is asked
+with ever new shapes it keeps growing."""
+
 
 class Artifact(NamedTuple):
     """One file of a version."""
@@ -63,6 +67,8 @@ class Manifest(NamedTuple):
     metadata: dict[str, str] = {}  # noqa: RUF012 - a NamedTuple's default, never written to
     source: dict[str, Any] = {}  # noqa: RUF012
     """The upload: id, key, etag, size, sha256."""
+    session: dict[str, bool] = {}  # noqa: RUF012
+    """How its sessions are opened, where not as usual: any of SESSION_SETTINGS."""
 
     def to_json(self) -> dict[str, Any]:
         """As stored."""

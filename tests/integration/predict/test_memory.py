@@ -6,9 +6,11 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+from onnx import helper
 
-from .conftest import Plane, constant, optimised
+from .conftest import Plane, constant, model_of, optimised
 
 MIB = 1 << 20
 
@@ -50,6 +52,52 @@ def test_without_a_limit_all_stay(plane: Plane) -> None:
     for model in "abc":
         plane.publish(model, 1, constant(1, MIB))
     assert [opened(plane, model) for model in "abcabc"] == [True] * 3 + [False] * 3
+
+
+def wide() -> bytes:
+    """x FP32 [n, 1] -> y FP32 [n, 1] by way of [n, 100,000]: 0.4 MB a row."""
+    constants = {
+        "w": np.ones((1, 100_000), np.float32),
+        "axes": np.array([1], np.int64),
+    }
+    nodes = [
+        helper.make_node("MatMul", ["x", "w"], ["wide"]),
+        helper.make_node("ReduceSum", ["wide", "axes"], ["y"]),
+    ]
+    return model_of(nodes, {"x": ("FP32", ["n", 1])}, {"y": ("FP32", ["n", 1])}, constants)
+
+
+SURGE = """
+import json, os, sys
+sys.stdout = open(os.devnull, "w")
+from coldpress.serving import DataPlane
+from coldpress.settings import Settings
+plane = DataPlane(Settings(store=sys.argv[1]))
+def ask(rows):
+    event = {"rawPath": "/models/wide/predict", "headers": {"x-api-key": sys.argv[2]},
+             "requestContext": {"http": {"method": "POST"}, "requestId": "r"},
+             "body": json.dumps([[1.0]] * rows)}
+    answer = plane.answer(event)
+    assert answer["statusCode"] == 200, answer
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+ask(1)
+before = ask(1)
+print(ask(300) - before, file=sys.stderr)
+"""
+
+
+def test_a_model_without_an_arena_keeps_nothing_of_a_large_request(plane: Plane) -> None:
+    kept = []
+    for version, session in ((1, {}), (2, {"arena": False})):
+        plane.publish("wide", version, wide(), session=session)
+        done = subprocess.run(
+            [sys.executable, "-c", SURGE, plane.store.url, plane.key], capture_output=True, timeout=60
+        )
+        assert done.returncode == 0, done.stderr.decode()
+        kept.append(int(done.stderr))
+    assert kept[0] > 100 * MIB
+    assert kept[1] < 20 * MIB
 
 
 # In a process of its own, so that nothing else grows.

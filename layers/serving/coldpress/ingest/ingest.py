@@ -140,6 +140,7 @@ class _Run:
             outputs=_infos(found["outputs"]),
             runtime=found["runtime"],
             labels=known.labels,
+            session=known.session,
             warmup=found["warmup"],
             metadata=known.others | notes,
             source={

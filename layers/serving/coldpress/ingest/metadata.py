@@ -3,6 +3,7 @@
 coldpress.labels    JSON list of class names, in the order of the scores
 coldpress.warmup    JSON, a warm-up request (see coldpress.warmup)
 coldpress.metrics   JSON object of numbers
+coldpress.session   JSON object of true or false (see coldpress.registry.SESSION_SETTINGS)
 anything else       kept as text
 """
 
@@ -11,10 +12,12 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from coldpress.ingest.refusal import Refused
+from coldpress.registry import SESSION_SETTINGS
 
 LABELS = "coldpress.labels"
 WARMUP = "coldpress.warmup"
 METRICS = "coldpress.metrics"
+SESSION = "coldpress.session"
 NOTE = "coldpress.note"
 """Written by ingest: what its reader should know of how the version is served."""
 
@@ -27,6 +30,7 @@ class Metadata(NamedTuple):
 
     labels: tuple[str, ...]
     warmup: dict[str, Any] | None
+    session: dict[str, bool]
     others: dict[str, str]
 
 
@@ -36,9 +40,9 @@ def read(found: dict[str, str]) -> Metadata:
     others = {
         key: text
         for key, text in found.items()
-        if key not in (LABELS, WARMUP, NOTE) and len(text) <= MAX_VALUE
+        if key not in (LABELS, WARMUP, SESSION, NOTE) and len(text) <= MAX_VALUE
     }
-    return Metadata(tuple(values.get(LABELS, ())), values.get(WARMUP), others)
+    return Metadata(tuple(values.get(LABELS, ())), values.get(WARMUP), values.get(SESSION, {}), others)
 
 
 def _json(key: str, text: str, rule: str, fits: Callable[[Any], bool]) -> Any:
@@ -64,11 +68,23 @@ def _are_metrics(value: Any) -> bool:
     return isinstance(value, dict) and all(type(number) in (int, float) for number in value.values())
 
 
+def _is_session(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and value.keys() <= set(SESSION_SETTINGS)
+        and all(type(choice) is bool for choice in value.values())
+    )
+
+
 RULES: dict[str, tuple[str, Callable[[Any], bool]]] = {
     LABELS: ('a JSON list of class names, such as ["cat", "dog"]', _are_labels),
     WARMUP: (
         'a JSON request, such as {"inputs": [{"name": "x", "shape": [1, 4], "datatype": "FP32"}]}',
         _is_request,
+    ),
+    SESSION: (
+        'a JSON object of true or false for arena and memory_pattern, such as {"arena": false}',
+        _is_session,
     ),
     METRICS: ('a JSON object of numbers, such as {"accuracy": 0.95}', _are_metrics),
 }

@@ -11,6 +11,7 @@ def test_metadata_is_sorted_by_use() -> None:
         "coldpress.labels": '["Katze", "Hünd"]',
         "coldpress.warmup": '{"inputs": []}',
         "coldpress.metrics": '{"accuracy": 0.95, "epochs": 3}',
+        "coldpress.session": '{"arena": false}',
         "coldpress.note": "not the author's to write",
         "author": "me",
         "names": "x" * (MAX_VALUE + 1),
@@ -18,9 +19,10 @@ def test_metadata_is_sorted_by_use() -> None:
     assert read(found) == Metadata(
         labels=("Katze", "Hünd"),
         warmup={"inputs": []},
+        session={"arena": False},
         others={"coldpress.metrics": '{"accuracy": 0.95, "epochs": 3}', "author": "me"},
     )
-    assert read({}) == Metadata((), None, {})
+    assert read({}) == Metadata((), None, {}, {})
 
 
 @pytest.mark.parametrize(
@@ -36,6 +38,8 @@ def test_metadata_is_sorted_by_use() -> None:
         ("coldpress.warmup", '{"inputs": 3}'),
         ("coldpress.metrics", '{"accuracy": "good"}'),
         ("coldpress.metrics", '{"accuracy": true}'),
+        ("coldpress.session", '{"arena": 0}'),
+        ("coldpress.session", '{"threads": true}'),
     ],
 )
 def test_what_is_not_as_its_key_says_is_refused(key: str, text: str) -> None:
