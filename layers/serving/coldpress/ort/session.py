@@ -10,6 +10,7 @@ from coldpress.ort.buffers import Pin
 from coldpress.ort.failures import OrtError, run_error
 from coldpress.ort.graph import read_inputs, read_metadata, read_outputs
 from coldpress.ort.options import SessionOptions, text
+from coldpress.ort.plan import Plan, is_plain
 from coldpress.ort.specs import match, names_of
 from coldpress.ort.values import Inputs, Value, read_tensor
 
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
     from coldpress.ort.api import Api
     from coldpress.ort.library import Library
     from coldpress.tensors import Tensor
+
+    Key = tuple[tuple[tuple[str, str, tuple[int, ...]], ...], tuple[str, ...]]
+
+MAX_KINDS = 16
+"""Kinds of inputs that a session keeps plans for; where more come, the first ones' go."""
 
 
 class _Native:
@@ -59,6 +65,8 @@ class Session:
         self._out_names, self.outputs = read_outputs(library, native.pointer)
         self._out_index = {spec.name: index for index, spec in enumerate(self.outputs)}
         self._everything = range(len(self.outputs))
+        # By the kind of inputs and the outputs asked for; those that no thread is using just now.
+        self._plans: dict[Key, list[Plan]] = {}
         # For C, and for the runs that ask for everything.
         self._in_array = (c_char_p * len(self._in_names))(*self._in_names)
         self._out_array = (c_char_p * len(self._out_names))(*self._out_names)
@@ -93,6 +101,7 @@ class Session:
     def close(self) -> None:
         """Let go of the model; runs in progress finish. Its memory is freed with the last output held."""
         self._native = None
+        self._plans.clear()
 
     def __enter__(self) -> Session:
         return self
@@ -116,7 +125,7 @@ class Session:
         An output that is no tensor is answered by several, or none: see `containers`. It may be asked for by
         the name of one of them, and is then answered whole. Numeric data is a
         read-only memoryview over ONNX Runtime's memory, which lives as long as a view of it does.
-        `deadline` is in `time.monotonic` seconds; see `run_until` for how exactly it is kept.
+        `deadline` is in `time.monotonic` seconds; see `Stopper` for how exactly it is kept.
 
         Raises:
             InvalidRequest: an unknown name, or inputs that do not fit what is declared or (OrtInvalidInput)
@@ -127,6 +136,53 @@ class Session:
             OrtError: ONNX Runtime failed for another reason.
         """
         native = self._held()
+        key = tuple([(t.name, t.datatype, t.shape) for t in inputs]), tuple(outputs or ())
+        plans = self._plans.get(key)
+        if plans is None:
+            return self._run_first(native, key, inputs, outputs, deadline)
+        try:
+            plan = plans.pop()
+        except IndexError:
+            plan = self._plan(native, inputs, outputs)
+        try:
+            return plan(inputs, deadline)
+        except (BufferError, TypeError):
+            # Data of another size than its shape's, or none at all: said in full there.
+            return self._run_once(native, inputs, outputs, deadline)
+        except OrtError as error:
+            raise run_error(error) from None
+        finally:
+            plans.append(plan)
+
+    def _run_first(
+        self,
+        native: _Native,
+        key: Key,
+        inputs: Sequence[Tensor],
+        outputs: Sequence[str] | None,
+        deadline: float | None,
+    ) -> list[Tensor]:
+        """A run of a kind not seen before; from then on there are plans for it, if there can be."""
+        found = self._run_once(native, inputs, outputs, deadline)
+        if is_plain(inputs) and all(self.outputs[index].kind == "tensor" for index in self._chosen(outputs)):
+            while len(self._plans) >= MAX_KINDS:
+                self._plans.pop(next(iter(self._plans)), None)
+            self._plans[key] = []
+        return found
+
+    def _plan(self, native: _Native, inputs: Sequence[Tensor], outputs: Sequence[str] | None) -> Plan:
+        chosen = self._chosen(outputs)
+        names = [self.outputs[index].name for index in chosen]
+        out_names = (c_char_p * len(chosen))(*[self._out_names[index] for index in chosen])
+        return Plan(self._library, native, match(self.inputs, inputs), self._in_array, names, out_names)
+
+    def _run_once(
+        self,
+        native: _Native,
+        inputs: Sequence[Tensor],
+        outputs: Sequence[str] | None,
+        deadline: float | None,
+    ) -> list[Tensor]:
         chosen = self._chosen(outputs)
         values = Inputs(self._library)
         try:
@@ -177,9 +233,9 @@ class Session:
             if deadline is None:
                 call(None)
             else:
-                from coldpress.ort.deadline import run_until  # imports threading
+                from coldpress.ort.deadline import Stopper  # imports threading
 
-                run_until(api, deadline, call)
+                Stopper(api).run_until(deadline, call)
         except OrtError as error:
             raise run_error(error) from None
         return [Value(api, pointer, native) if pointer else None for pointer in out_values]

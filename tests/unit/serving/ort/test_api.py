@@ -73,6 +73,7 @@ def test_every_function_in_the_table_is_called(library: Library, build: Any, tmp
         Session.open(fresh, b"no model")
     Session.open(fresh, a_map(build)).close()
     fresh.api.RunOptionsSetTerminate(run_options(fresh))
+    fresh.api.RunOptionsUnsetTerminate(run_options(fresh))
     del session
     assert (module._STATUS.keys() | module._OTHERS.keys()) - vars(fresh.api).keys() == AT_OPENING
 
