@@ -10,7 +10,6 @@ from coldpress.ort.buffers import Pin
 from coldpress.ort.failures import OrtError, run_error
 from coldpress.ort.graph import read_inputs, read_metadata, read_outputs
 from coldpress.ort.options import SessionOptions, text
-from coldpress.ort.plan import Plan, is_plain
 from coldpress.ort.specs import match, names_of
 from coldpress.ort.values import Inputs, Value, read_tensor
 
@@ -22,12 +21,15 @@ if TYPE_CHECKING:
 
     from coldpress.ort.api import Api
     from coldpress.ort.library import Library
+    from coldpress.ort.plan import Plan
     from coldpress.tensors import Tensor
 
     Key = tuple[tuple[tuple[str, str, tuple[int, ...]], ...], tuple[str, ...]]
 
 MAX_KINDS = 16
-"""Kinds of inputs that a session keeps plans for; where more come, the first ones' go."""
+"""Kinds of inputs that a session remembers; where more come, the first ones are forgotten."""
+UNPLANNED = 2
+"""Runs of a kind before there is a plan for it: the warm-up and the cold request have no use for one."""
 
 
 class _Native:
@@ -65,8 +67,9 @@ class Session:
         self._out_names, self.outputs = read_outputs(library, native.pointer)
         self._out_index = {spec.name: index for index, spec in enumerate(self.outputs)}
         self._everything = range(len(self.outputs))
-        # By the kind of inputs and the outputs asked for; those that no thread is using just now.
-        self._plans: dict[Key, list[Plan]] = {}
+        # By the kind of inputs and the outputs asked for: how many runs there were without a plan; then the
+        # plans that no thread is using just now.
+        self._plans: dict[Key, int | list[Plan]] = {}
         # For C, and for the runs that ask for everything.
         self._in_array = (c_char_p * len(self._in_names))(*self._in_names)
         self._out_array = (c_char_p * len(self._out_names))(*self._out_names)
@@ -138,8 +141,8 @@ class Session:
         native = self._held()
         key = tuple([(t.name, t.datatype, t.shape) for t in inputs]), tuple(outputs or ())
         plans = self._plans.get(key)
-        if plans is None:
-            return self._run_first(native, key, inputs, outputs, deadline)
+        if not isinstance(plans, list):
+            return self._run_unplanned(native, key, inputs, outputs, deadline)
         try:
             plan = plans.pop()
         except IndexError:
@@ -154,7 +157,7 @@ class Session:
         finally:
             plans.append(plan)
 
-    def _run_first(
+    def _run_unplanned(
         self,
         native: _Native,
         key: Key,
@@ -162,15 +165,23 @@ class Session:
         outputs: Sequence[str] | None,
         deadline: float | None,
     ) -> list[Tensor]:
-        """A run of a kind not seen before; from then on there are plans for it, if there can be."""
         found = self._run_once(native, inputs, outputs, deadline)
-        if is_plain(inputs) and all(self.outputs[index].kind == "tensor" for index in self._chosen(outputs)):
-            while len(self._plans) >= MAX_KINDS:
+        before = self._plans.get(key, 0)
+        if isinstance(before, int) and before <= UNPLANNED:
+            while key not in self._plans and len(self._plans) >= MAX_KINDS:
                 self._plans.pop(next(iter(self._plans)), None)
-            self._plans[key] = []
+            self._plans[key] = before + 1
+            if before == UNPLANNED:
+                from coldpress.ort.plan import is_plain  # not on the cold path
+
+                tensors = all(self.outputs[index].kind == "tensor" for index in self._chosen(outputs))
+                if tensors and is_plain(inputs):
+                    self._plans[key] = []
         return found
 
     def _plan(self, native: _Native, inputs: Sequence[Tensor], outputs: Sequence[str] | None) -> Plan:
+        from coldpress.ort.plan import Plan
+
         chosen = self._chosen(outputs)
         names = [self.outputs[index].name for index in chosen]
         out_names = (c_char_p * len(chosen))(*[self._out_names[index] for index in chosen])

@@ -33,14 +33,14 @@ def two(library: Library, build: Any) -> Session:
 
 def test_each_run_reads_its_own_data_and_keeps_its_own_answer(two: Session) -> None:
     answers = [two.run([floats(number, -number)]) for number in range(5)]
-    assert two._plans, "nothing was planned"
+    assert [list] == [type(plans) for plans in two._plans.values()], "nothing was planned"
     for number, (y, same) in enumerate(answers):
         assert y == floats(number + 2, 2 - number, name="y")
         assert same == floats(number, -number, name="same")
 
 
 def test_outputs_asked_for_make_a_plan_of_their_own(two: Session) -> None:
-    for names in (["same", "y"], ["y"], None, ["same", "y"], ["y"], None):
+    for names in (["same", "y"], ["y"], None) * 5:
         assert [tensor.name for tensor in two.run([floats(1, 2, 3)], names)] == (names or ["y", "same"])
     with pytest.raises(InvalidRequest, match="an output is asked for twice"):
         two.run([floats(1, 2, 3)], ["y", "y"])
@@ -54,13 +54,13 @@ def test_inputs_in_any_order(library: Library, build: Any) -> None:
     )
     session = Session.open(library, subtract)
     a, b = floats(7, name="a"), floats(5, name="b")
-    for inputs in ([a, b], [b, a]) * 3:
+    for inputs in ([a, b], [b, a]) * 5:
         assert session.run(inputs) == [floats(2, name="y")]
 
 
 @pytest.mark.parametrize("wrong", [b"", bytes(4), bytes(12), [0, 0], None], ids=repr)
 def test_data_that_is_not_of_the_shape_is_refused_in_full(two: Session, wrong: Any) -> None:
-    for _ in range(2):
+    for _ in range(5):
         assert two.run([floats(1, 2)])[0] == floats(3, 4, name="y")
         with pytest.raises((InvalidRequest, TypeError), match=r"8 bytes|buffer|bytes-like"):
             two.run([Tensor("x", "FP32", (2,), wrong)])
@@ -75,7 +75,7 @@ def test_what_the_graph_refuses_is_refused_each_time(library: Library, build: An
         {"w": np.arange(4, dtype="f")},
     )
     session = Session.open(library, gather)
-    for _ in range(3):
+    for _ in range(6):
         good, bad = (Tensor("i", "INT64", (1,), np.array([index]).data) for index in (3, 9))
         assert session.run([good]) == [floats(3, name="y")]
         with pytest.raises(OrtInvalidInput, match=re.escape("idx=9 must be within")):
@@ -91,7 +91,7 @@ def test_shapes_that_follow_from_the_values(library: Library, build: Any) -> Non
     )
     session = Session.open(library, model)
     kept = []
-    for shape in ((2, 3), (1, 1), (0, 4), (256, 256), (3, 2), (256, 256)):
+    for shape in ((2, 3), (1, 1), (3, 2), (0, 4), (1, 1), (256, 256), (3, 2), (256, 256)):
         (y,) = session.run([Tensor("shape", "INT64", (2,), np.array(shape).data)])
         assert y == Tensor("y", "FP32", shape, np.ones(shape, "f").tobytes())
         kept.append((y, shape))
@@ -124,7 +124,7 @@ def test_a_stopped_run_does_not_stop_the_next(library: Library, build: Any) -> N
         return session.run([count_of, floats(1, 1, 1, 1)], deadline=time.monotonic() + seconds)
 
     expected = run(3, 1000)
-    for _ in range(2):
+    for _ in range(5):
         assert run(3, 1000) == expected
         with pytest.raises(Unavailable, match="passed its deadline and was stopped"):
             run(2**60, 0.05)
@@ -133,7 +133,7 @@ def test_a_stopped_run_does_not_stop_the_next(library: Library, build: Any) -> N
 
 def test_only_a_few_kinds_are_kept(library: Library, build: Any) -> None:
     session = Session.open(library, build.unary("Relu"))
-    for _ in range(2):
+    for _ in range(5):
         for count in range(1, MAX_KINDS + 20):
             assert session.run([floats(*[1.0] * count)])[0].shape == (count,)
     assert len(session._plans) == MAX_KINDS
@@ -143,9 +143,9 @@ def test_a_closed_session_keeps_no_plan_and_no_bytes(library: Library, build: An
     options = SessionOptions(config={"session.use_ort_model_bytes_directly": "1"})
     held = bytearray(build.unary("Relu"))
     session = Session.open(library, held, options)
-    for _ in range(3):
+    for _ in range(5):
         session.run([floats(1, 2)])
-    assert session._plans
+    assert any(session._plans.values())
     with pytest.raises(BufferError):
         held.clear()
     session.close()
@@ -173,7 +173,7 @@ def test_what_is_planned(tensors: list[Tensor], plain: bool) -> None:
 
 def test_a_bool_is_looked_at_each_time(library: Library, build: Any) -> None:
     session = Session.open(library, build.unary("Not", build.BOOL))
-    for _ in range(3):
+    for _ in range(6):
         assert session.run([Tensor("x", "BOOL", (2,), b"\1\0")])[0].data == b"\0\1"
         with pytest.raises(InvalidRequest, match="a BOOL is one byte, 0 or 1"):
             session.run([Tensor("x", "BOOL", (2,), b"\1\2")])
