@@ -1,0 +1,1 @@
+"""Where the figures of each epoch go while a network is fitted."""
