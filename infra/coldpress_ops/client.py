@@ -1,7 +1,7 @@
 """A deployment over HTTP: publish a model, look at the registry, roll forward and back, predict."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -162,10 +162,13 @@ class Client:
         alias: str | None = DEFAULT_ALIAS,
         *,
         wait: bool = True,
+        session: Mapping[str, bool] | None = None,
         on_progress: OnProgress | None = None,
         wait_seconds: float = WAIT_SECONDS,
     ) -> PublishResult:
         """Uploads an ONNX file and, if `wait`, stays until it is a version.
+
+        `session`: see `coldpress.registry.SESSION_SETTINGS`.
 
         Raises:
             InvalidRequest: no file that could be one, or a name that cannot be one.
@@ -180,7 +183,8 @@ class Client:
             "POST",
             "/uploads",
             again=False,
-            json={"model": name, "filename": file.name, "alias": alias, "size": file.size},
+            json={"model": name, "filename": file.name, "alias": alias, "size": file.size}
+            | ({"session": dict(session)} if session else {}),
         )
         self._put(file, ticket)
         uploaded = time.monotonic()

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from coldpress import uploads
 from coldpress.errors import TooLarge, Unavailable
@@ -35,6 +35,11 @@ class Wish(BaseModel):
     filename: str = Field(description="Ends in .onnx.", json_schema_extra=FILENAME)
     alias: str | None = Field(
         DEFAULT_ALIAS, description="Points here once ready; null: no alias moves.", json_schema_extra=NAMED
+    )
+    session: dict[Literal["arena", "memory_pattern"], StrictBool] = Field(
+        default_factory=dict,
+        description="How ONNX Runtime opens it, where not as usual. Both keep memory between requests.",
+        examples=[{"arena": False}],
     )
     size: int | None = Field(None, ge=1, strict=True, description="Bytes, to be refused before, not after.")
 
@@ -70,7 +75,8 @@ async def open_upload(wish: Wish, request: Request, here: Here, _caller: Admin) 
             f"{wish.filename} has {wish.size} bytes, the limit is {limit} (COLDPRESS_MAX_MODEL_BYTES)"
         )
     expires = int(time.time()) + here.settings.upload_seconds
-    upload = uploads.new_upload(here.store, wish.model, wish.filename, wish.alias)
+    session = {str(name): choice for name, choice in wish.session.items()}
+    upload = uploads.new_upload(here.store, wish.model, wish.filename, wish.alias, session=session)
     return Ticket(
         id=upload.id,
         url=_url(here, upload.key, expires, str(request.base_url)),

@@ -33,6 +33,12 @@ def publish(
     timeout: Annotated[
         float, typer.Option("--timeout", min=0, help="Seconds to stay; the upload goes on without.")
     ] = 900,
+    arena: Annotated[
+        bool, typer.Option(help="Keep a request's memory for the next one; --no-arena for ever new shapes.")
+    ] = True,
+    memory_pattern: Annotated[
+        bool, typer.Option(help="Plan memory by a request's shapes; --no-memory-pattern for ever new ones.")
+    ] = True,
     json: Json = False,
     url: Url = DEFAULT_URL,
     key: Key = "",
@@ -45,6 +51,7 @@ def publish(
 
     Example: coldpress publish sentiment model.onnx
     """
+    session = {"arena": arena, "memory_pattern": memory_pattern}
     with connect(url, key, state) as client, ExitStack() as stack:
         result = client.publish(
             name,
@@ -52,6 +59,7 @@ def publish(
             alias or None,
             wait=wait,
             wait_seconds=timeout,
+            session={name: False for name, wanted in session.items() if not wanted},
             on_progress=_progress(stack, file.name),
         )
     if json:

@@ -34,6 +34,8 @@ class Upload(NamedTuple):
     """Where the file is put."""
     alias: str | None = DEFAULT_ALIAS
     """The alias to move once the version is registered; None: leave all as they are."""
+    session: dict[str, bool] = {}  # noqa: RUF012 - a NamedTuple's default, never written to
+    """The version's `session` settings; they win over those in the file's metadata."""
 
     @property
     def id(self) -> str:
@@ -52,7 +54,12 @@ class Upload(NamedTuple):
 
 
 def new_upload(
-    store: Store, model: str, filename: str, alias: str | None = DEFAULT_ALIAS, token: str = ""
+    store: Store,
+    model: str,
+    filename: str,
+    alias: str | None = DEFAULT_ALIAS,
+    token: str = "",
+    session: dict[str, bool] | None = None,
 ) -> Upload:
     """Opens an upload and stores what its sender wants; with a `token` of one's own, opens it once only.
 
@@ -63,8 +70,10 @@ def new_upload(
     # Time first, so that uploads list in the order they were opened.
     own = token or f"{time.time_ns() // 1_000_000:012x}{os.urandom(6).hex()}"
     folder = f"{INCOMING}{check_name(model)}/{own}"
-    upload = Upload(model, own, f"{folder}/{check_filename(filename)}", alias)
-    record = {"filename": filename, "alias": alias}
+    upload = Upload(model, own, f"{folder}/{check_filename(filename)}", alias, session or {})
+    record: dict[str, Any] = {"filename": filename, "alias": alias}
+    if session:
+        record["session"] = session
     try:
         store.create(f"{folder}/{RECORD}", json.dumps(record).encode())
     except Conflict:
@@ -103,7 +112,7 @@ def upload_of(store: Store, key: str) -> Upload:
         except NotFound:
             pass
         else:
-            return Upload(model, token, key, record["alias"])
+            return Upload(model, token, key, record["alias"], record.get("session", {}))
     return Upload(model, hashlib.sha256(key.encode()).hexdigest()[:24], key)
 
 

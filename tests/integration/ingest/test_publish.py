@@ -16,6 +16,7 @@ from coldpress.registry import TensorInfo
 from coldpress.settings import Settings
 from coldpress.telemetry import Trace
 from coldpress.tensors import Tensor
+from coldpress.uploads import new_upload
 
 HEADER = '<ir_version: 10, opset_import: ["" : 20, "ai.onnx.ml" : 3]>'
 LABELS = json.dumps(["no", "yes", "maybe", "Ünsinn"])
@@ -105,6 +106,18 @@ def test_versions_count_up_and_the_alias_follows(world: Any, build: Callable[...
     alias = world.alias()
     assert [route.version for route in alias.routes] == [3]
     assert [row["routes"][0]["version"] for row in alias.history] == [2, 1]
+
+
+def test_session_settings_of_the_file_and_of_its_sender(world: Any, build: Callable[..., bytes]) -> None:
+    data = build(coldpress_session='{"arena": false, "memory_pattern": true}')
+    world.put(data)
+    assert world.manifest(1).session == {"arena": False, "memory_pattern": True}
+    for session in ({"memory_pattern": False}, {"threads": 1}):
+        upload = new_upload(world.store, "m", "model.onnx", session=session)
+        world.store.overwrite(upload.key, data)
+        outcome = world.ingest(upload.key)
+    assert world.manifest(2).session == {"arena": False, "memory_pattern": False}
+    assert outcome["reason"].startswith("the upload's session must be a JSON object of true or false for ")
 
 
 def test_a_file_copied_into_the_folder_is_an_upload(world: Any, build: Callable[..., bytes]) -> None:

@@ -65,6 +65,11 @@ def test_the_alias_that_is_to_move(api: Any, given: dict[str, Any], kept: str | 
     assert uploads.upload_of(api.store, key).alias == kept
 
 
+def test_the_session_settings_that_are_wanted(api: Any) -> None:
+    key = api.call("POST", "/uploads", WISH | {"session": {"arena": False}}).json["key"]
+    assert uploads.upload_of(api.store, key).session == {"arena": False}
+
+
 NAME_RULE = "use lower-case letters, digits, '-' and '_', at most 63, starting with a letter or digit"
 
 
@@ -84,6 +89,7 @@ NAME_RULE = "use lower-case letters, digits, '-' and '_', at most 63, starting w
             400,
             "'../model.onnx' cannot be a file name: use letters, digits, '.', '_' and '-', at most 128",
         ),
+        ({"session": {"arena": "no"}}, 400, "session.arena should be a valid boolean, got 'no'"),
         ({"size": 0}, 400, "size should be greater than or equal to 1, got 0"),
         ({"size": 1.5}, 400, "size should be a valid integer, got 1.5"),
         (

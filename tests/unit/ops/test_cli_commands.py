@@ -49,6 +49,14 @@ def test_publish_for_scripts(run: Any, onnx_file: Path) -> None:
     assert result.stderr == ""
 
 
+def test_publish_with_session_settings(run: Any, deployment: Any, onnx_file: Path) -> None:
+    upload = run("publish", "sentiment", str(onnx_file), "--no-wait", "--no-arena").stdout.strip()
+    record = json.loads(
+        deployment.store.get(f"incoming/sentiment/{upload.partition('.')[2]}/upload.json").data
+    )
+    assert record["session"] == {"arena": False}
+
+
 def test_publish_without_an_alias(run: Any, onnx_file: Path) -> None:
     result = run("publish", "sentiment", str(onnx_file), "--alias", "")
     assert result.stdout == "1\n"

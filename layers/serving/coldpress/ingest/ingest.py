@@ -118,6 +118,7 @@ class _Run:
         """Checks the file and writes its artefacts into `folder`: a manifest that lacks version and keys."""
         if upload.alias is not None:
             _refuse_unless(check_name, upload.alias, "alias")
+        metadata.check_session(upload.session, "the upload's session")
         checks.check_size(info.size, self._settings)
         path = Path(folder) / trial.MODEL
         sha256 = self._fetch(info, path)
@@ -140,7 +141,7 @@ class _Run:
             outputs=_infos(found["outputs"]),
             runtime=found["runtime"],
             labels=known.labels,
-            session=known.session,
+            session=known.session | upload.session,
             warmup=found["warmup"],
             metadata=known.others | notes,
             source={

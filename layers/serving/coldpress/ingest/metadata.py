@@ -45,6 +45,13 @@ def read(found: dict[str, str]) -> Metadata:
     return Metadata(tuple(values.get(LABELS, ())), values.get(WARMUP), values.get(SESSION, {}), others)
 
 
+def check_session(value: Any, what: str) -> None:
+    """Raises `Refused` unless these are session settings."""
+    rule, fits = RULES[SESSION]
+    if not fits(value):
+        raise Refused(f"{what} must be {rule}, not {json.dumps(value)[:80]}")
+
+
 def _json(key: str, text: str, rule: str, fits: Callable[[Any], bool]) -> Any:
     try:
         value = json.loads(text)
