@@ -2,11 +2,18 @@
 # ARTIFACTS_DIR; whatever lies outside of that folder is found from this file's own place.
 ROOT := $(abspath $(dir $(lastword $(MAKEFILE_LIST)))..)
 HERE := $(patsubst %/,%,$(dir $(abspath $(firstword $(MAKEFILE_LIST)))))
+# `sam build` hands no parameters on to Makefiles: where Architecture and Runtime are not the template's defaults,
+# the environment says so. `coldpress deploy` sees to that; with SAM alone it is, for example,
+# RUNTIME=python3.12 MACHINE=aarch64 sam build.
 MACHINE ?= x86_64
-PYTHON_VERSION ?= $(shell sed -n 's/^ *Runtime: python//p' $(ROOT)/template.yaml | head -n 1)
+RUNTIME ?= $(shell sed -n '/^  Runtime:/,/^  [A-Z]/s/^    Default: //p' $(ROOT)/template.yaml)
+PYTHON_VERSION := $(RUNTIME:python%=%)
 
+ifneq ($(RUNTIME),$(filter python3.%,$(RUNTIME)))
+$(error RUNTIME is $(RUNTIME), and not like python3.13)
+endif
 ifeq ($(PYTHON_VERSION),)
-$(error template.yaml names no Runtime: pythonX.Y)
+$(error template.yaml names no parameter Runtime with a Default such as python3.13, and RUNTIME none either)
 endif
 
 # Bytecode fits one Python only: the one that the functions run on. Any other Python builds a layer without.
@@ -40,10 +47,12 @@ define INSTALL
 	$(PLATFORMS)" >&2; exit 1; }
 endef
 
-# Bytecode that is used whatever time stamps packing and unpacking leave, with the paths it has on Lambda.
-# A set's order in it follows from the hash seed.
+# $(call COMPILE,LEVEL): bytecode that is used whatever time stamps packing and unpacking leave, with the paths it
+# has on Lambda. A set's order in it follows from the hash seed. LEVEL 2 leaves docstrings and asserts out, a
+# quarter of the bytes that a cold start fetches and reads; 0 keeps them. Both get the name that Python looks for.
 COMPILE = $(if $(EXACT),PYTHONHASHSEED=0 $(PYTHON) -m compileall -q -f --invalidation-mode unchecked-hash \
-	-s $(ARTIFACTS_DIR) -p /opt $(ARTIFACTS_DIR)/python)
+	-o $(1) -s $(ARTIFACTS_DIR) -p /opt $(ARTIFACTS_DIR)/python && find $(ARTIFACTS_DIR)/python \
+	-name '*.opt-2.pyc' -exec sh -c 'mv "$$1" "$${1%.opt-2.pyc}.pyc"' - {} \;)
 
 # $(call FINISH,FOLDER), the last step: symbols off, libraries checked, SBOM written, the same bytes wherever it
 # was built. FOLDER is what INSTALL was given, if not python/.
@@ -51,8 +60,17 @@ define FINISH
 	@$(PIP) install $(LOCKED) --requirement $(ROOT)/layers/finish/requirements.txt --target $(BUILD)/tools
 	@PYTHONPATH=$(BUILD)/tools $(PYTHON) -B $(ROOT)/layers/finish --layer $(notdir $(HERE)) \
 		--folder $(ARTIFACTS_DIR) --installed $(or $(1),$(ARTIFACTS_DIR)/python) --report $(BUILD)/report.json \
-		--machine $(MACHINE) --platforms "$(PLATFORMS)"
+		--machine $(MACHINE) --runtime python$(PYTHON_VERSION) --platforms "$(PLATFORMS)"
 	@rm -rf $(BUILD)
+endef
+
+# What a function's Makefile does: its modules, with bytecode, and readable by whoever Lambda runs them as.
+define CODE
+	@cp -R $(HERE)/. $(ARTIFACTS_DIR)/
+	@cd $(ARTIFACTS_DIR) && rm -rf Makefile && find . -name __pycache__ -prune -exec rm -rf {} +
+	@$(if $(EXACT),PYTHONHASHSEED=0 $(PYTHON) -m compileall -q -f --invalidation-mode unchecked-hash \
+		-s $(ARTIFACTS_DIR) -p /var/task $(ARTIFACTS_DIR))
+	@chmod -R u=rwX,go=rX $(ARTIFACTS_DIR)
 endef
 
 comma := ,

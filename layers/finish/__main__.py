@@ -19,11 +19,14 @@ EPOCH = 315_619_200
 
 
 def finish(
-    folder: Path, layer: str, installed: Path, report: Path, machine: str, platforms: list[str]
+    folder: Path, layer: str, installed: Path, report: Path, machine: str, runtime: str, platforms: list[str]
 ) -> None:
     """Raises `libraries.Unfit` when a shared library would not load on Lambda."""
     for note in (found for name in NOTES for found in folder.glob(f"python/*.dist-info/{name}")):
         note.unlink()
+    for about in folder.glob("python/*.dist-info/METADATA"):
+        # Name, version, licence; what follows is the package's page on its index.
+        about.write_text(about.read_text(encoding="utf-8").partition("\n\n")[0] + "\n", encoding="utf-8")
     # Console scripts name this machine's Python, and nobody calls them on Lambda.
     shutil.rmtree(folder / "python/bin", ignore_errors=True)
     files = [path for path in folder.rglob("*") if path.is_file() and report.parent not in path.parents]
@@ -31,7 +34,7 @@ def finish(
         if libraries.is_library(path):
             libraries.check(path, machine, libraries.glibc_of(platforms))
             libraries.strip(path)
-    sbom.write(folder, layer, installed, report)
+    sbom.write(folder, layer, installed, report, {"runtime": runtime, "machine": machine})
     _settle(folder, report.parent)
 
 
@@ -54,6 +57,7 @@ if __name__ == "__main__":
     parser.add_argument("--installed", required=True, type=Path, help="where pip installed to")
     parser.add_argument("--report", required=True, type=Path, help="pip's installation report")
     parser.add_argument("--machine", required=True, choices=sorted(libraries.MACHINES))
+    parser.add_argument("--runtime", required=True, help="Lambda's name of a Python, e.g. python3.13")
     parser.add_argument(
         "--platforms", required=True, type=str.split, help="wheel tags, e.g. manylinux_2_34_x86_64"
     )

@@ -14,10 +14,11 @@ from typing import Any
 SPEC = "1.6"
 
 
-def write(folder: Path, layer: str, installed: Path, report: Path) -> None:
+def write(folder: Path, layer: str, installed: Path, report: Path, built_for: dict[str, str]) -> None:
     """`folder`/sbom/`layer`.cdx.json: on Lambda all layers lie in one folder.
 
     `installed` holds what pip installed, and `report` is what pip says of that: the wheels' hashes.
+    `built_for` names what the layer runs on; `coldpress deploy` compares it with what the functions will.
     """
     hashes = {
         _name(row["metadata"]["name"]): str(row["download_info"]["archive_info"]["hashes"]["sha256"])
@@ -36,7 +37,12 @@ def write(folder: Path, layer: str, installed: Path, report: Path) -> None:
         "specVersion": SPEC,
         "version": 1,
         "metadata": {
-            "component": {"type": "library", "bom-ref": layer, "name": f"coldpress-layer-{layer}"},
+            "component": {
+                "type": "library",
+                "bom-ref": layer,
+                "name": f"coldpress-layer-{layer}",
+                "properties": [{"name": f"coldpress:{key}", "value": built_for[key]} for key in built_for],
+            },
             "lifecycles": [{"phase": "build"}],
         },
         "components": components,

@@ -158,7 +158,7 @@ def _layer(name: str, target: str) -> Path:
     platforms = " ".join(f"manylinux_2_{minor}_{platform.machine()}" for minor in range(34, 16, -1))
 
     def make(folder: Path) -> None:
-        version = f"PYTHON_VERSION={sys.version_info.major}.{sys.version_info.minor}"
+        version = f"RUNTIME=python{sys.version_info.major}.{sys.version_info.minor}"
         python = [f"PYTHON={sys.executable}", version, f"PLATFORMS={platforms}"]
         _run(["make", "-s", "-C", str(source / name), target, f"ARTIFACTS_DIR={folder}", *python])
 

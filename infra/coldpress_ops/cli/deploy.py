@@ -49,6 +49,8 @@ def deploy(
     wanted = read_stage(stage, find_template(), parameters or [])
     cloud = Cloud(region)
     _go_on_if_well(checks.before(wanted, cloud), console)
+    with in_words():
+        wanted = wanted.with_deployed(changes.parameters_of(cloud.formation, wanted.stack))
     console.print("sam build …")
     sam.build(wanted)
     _go_on_if_well(checks.after(wanted), console)

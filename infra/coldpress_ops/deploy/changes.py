@@ -108,6 +108,12 @@ def outputs_of(formation: Any, stack: str) -> dict[str, str]:
     return {row["OutputKey"]: row["OutputValue"] for row in found.get("Outputs", [])}
 
 
+def parameters_of(formation: Any, stack: str) -> dict[str, str]:
+    """A stack's parameters by name; none where there is no stack."""
+    found = _describe(formation, stack) or {}
+    return {row["ParameterKey"]: row.get("ParameterValue", "") for row in found.get("Parameters", [])}
+
+
 def event_ids(formation: Any, stack: str) -> set[str]:
     """The events so far."""
     return {event["EventId"] for event in _events(formation, stack)}

@@ -20,12 +20,14 @@ def before(stage: Stage, cloud: Cloud) -> Iterator[Finding]:
     if credentials.level == "ok":
         with in_words():
             yield find("bucket", partial(_bucket, stage, cloud))
-    yield find("processor", partial(_processor, stage))
+            stage = stage.with_deployed(changes.parameters_of(cloud.formation, stage.stack))
+    yield find("packages", partial(_packages, stage))
     yield find("template", partial(_lint, stage, cloud.region))
 
 
 def after(stage: Stage) -> Iterator[Finding]:
     """What was built."""
+    yield find("fit", partial(packages.check_fit, stage.built, stage.runtime, MACHINES[stage.architecture]))
     yield find("sizes", partial(packages.check_sizes, stage.built))
     yield find("bytecode", partial(packages.check_bytecode, stage.built))
 
@@ -58,10 +60,10 @@ def _bucket(stage: Stage, cloud: Cloud) -> str:
     return name
 
 
-def _processor(stage: Stage) -> str:
+def _packages(stage: Stage) -> str:
     if stage.architecture not in MACHINES:
         raise Broken(f"Architecture={stage.architecture}", f"one of {', '.join(MACHINES)}")
-    return f"{stage.architecture}, {stage.runtime}"
+    return f"for {stage.runtime} on {stage.architecture}"
 
 
 def _lint(stage: Stage, region: str) -> str:

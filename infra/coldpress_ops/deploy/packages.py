@@ -1,5 +1,6 @@
 """What `sam build` made, held against Lambda's limit and Coldpress's own budget."""
 
+import json
 from pathlib import Path
 
 import yaml
@@ -52,6 +53,21 @@ def check_sizes(built: Path) -> str:
     return words
 
 
+def check_fit(built: Path, runtime: str, machine: str) -> str:
+    """Raises `Broken` for layers of another Python or processor: the functions would not start."""
+    wanted = {"runtime": runtime, "machine": machine}
+    for bill in sorted(built.glob("*/sbom/*.cdx.json")):
+        rows = json.loads(bill.read_text())["metadata"]["component"].get("properties", [])
+        found = {row["name"].removeprefix("coldpress:"): row["value"] for row in rows}
+        if found != wanted:
+            what = " on ".join(found.get(key, "an unknown " + key) for key in wanted)
+            raise Broken(
+                f"{bill.parent.parent.name} is built for {what}, not for {runtime} on {machine}",
+                "unset MACHINE, RUNTIME and PLATFORMS, and deploy again",
+            )
+    return f"{runtime} on {machine}"
+
+
 def check_bytecode(built: Path) -> str:
     """Raises `Note` when the layers were built by another Python than the functions run on."""
     layers = [folder for folder in sorted(built.iterdir()) if (folder / "python").is_dir()]
@@ -59,6 +75,6 @@ def check_bytecode(built: Path) -> str:
     if bare:
         raise Note(
             f"none in {', '.join(bare)}: cold starts take 0.1 to 0.2 s longer",
-            "install the Python that template.yaml names as Runtime, and deploy again",
+            "install the Python that the parameter Runtime names, and deploy again",
         )
     return f"in {', '.join(folder.name for folder in layers)}"

@@ -33,8 +33,11 @@ def version() -> str:
 
 def build(stage: Stage) -> None:
     """`sam build`: functions and layers into `stage.built`. Raises `Unavailable` with SAM's last words."""
-    machine = MACHINES[stage.architecture]
-    _run(["sam", "build", "--config-env", stage.name], stage.folder, BUILD_SECONDS, {"MACHINE": machine})
+    # SAM hands no parameters on to the Makefiles: they read the environment.
+    fits = {"MACHINE": MACHINES[stage.architecture], "RUNTIME": stage.runtime}
+    parameters = (f"Architecture={stage.architecture}", f"Runtime={stage.runtime}")
+    command = ["sam", "build", "--config-env", stage.name, "--parameter-overrides", *parameters]
+    _run(command, stage.folder, BUILD_SECONDS, fits)
 
 
 def change_set(stage: Stage, region: str) -> str | None:

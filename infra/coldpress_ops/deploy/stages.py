@@ -2,7 +2,7 @@
 
 import shlex
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,16 @@ class Stage:
     """The template's parameters that are not what they were before, or not the defaults."""
     architecture: str
     runtime: str
-    """Such as `python3.13`."""
+    """Such as `python3.13`; "" for a template without that parameter."""
+
+    def with_deployed(self, deployed: dict[str, str]) -> "Stage":
+        """For a stack that has these parameters: SAM keeps what is not named, so packages must fit that."""
+        kept = deployed | self.parameters
+        return replace(
+            self,
+            architecture=kept.get("Architecture", self.architecture),
+            runtime=kept.get("Runtime", self.runtime),
+        )
 
     @property
     def template(self) -> Path:
@@ -65,14 +74,14 @@ def read_stage(name: str, template: Path, changed: list[str]) -> Stage:
             f"{template.name} has no parameter {', '.join(unknown)}; "
             f"it has {', '.join(declared['Parameters'])}"
         )
-    default = declared["Parameters"].get("Architecture", {}).get("Default", "x86_64")
+    defaults = {key: each.get("Default") for key, each in declared["Parameters"].items()}
     return Stage(
         name=name,
         stack=settings["stack_name"],
         folder=folder,
         parameters=parameters,
-        architecture=parameters.get("Architecture", default),
-        runtime=declared["Globals"]["Function"]["Runtime"],
+        architecture=parameters.get("Architecture", defaults.get("Architecture", "x86_64")),
+        runtime=parameters.get("Runtime", defaults.get("Runtime", "")),
     )
 
 

@@ -55,7 +55,7 @@ def _make(name: str, source: Path, target: Path) -> None:
     target.mkdir(parents=True)
     command = [
         *("make", "--silent", f"--directory={source}", f"build-{name}", f"ARTIFACTS_DIR={target}"),
-        *(f"PYTHON={sys.executable}", f"PYTHON_VERSION={PYTHON_VERSION}", f"MACHINE={machine}"),
+        *(f"PYTHON={sys.executable}", f"RUNTIME=python{PYTHON_VERSION}", f"MACHINE={machine}"),
         f"PLATFORMS={' '.join(f'{glibc}_{machine}' for glibc in GLIBC)}",
     ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=BUILD_SECONDS, check=False)

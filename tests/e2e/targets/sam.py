@@ -28,6 +28,7 @@ from .notifications import Notifications
 REQUIREMENTS = PROJECT / "tests" / "sam_local" / "samcli.txt"
 # Where containers reach this machine, and this machine too.
 HOST = "172.17.0.1"
+RUNTIME = f"python{PYTHON_VERSION}"
 BUCKET = "coldpress-sam"
 START_SECONDS = 120
 BUILD_SECONDS = 300
@@ -60,6 +61,7 @@ class Sam:
     def template(self, file: str = "template", **properties: dict[str, Any]) -> Path:
         """The built template with the store's variables, and resources' properties changed by logical id."""
         template = yaml.safe_load((self.folder / "build" / "template.yaml").read_text())
+        template["Parameters"]["Runtime"]["Default"] = RUNTIME
         variables = template["Globals"]["Function"]["Environment"]["Variables"]
         variables |= seaweedfs.variables(self.endpoint) | {"COLDPRESS_STORE": f"s3://{BUCKET}"}
         # An HTTP API encodes bodies that are not text; `sam local` encodes what an API declares as binary.
@@ -157,24 +159,17 @@ def _environment(folder: Path, found: dict[str, str]) -> dict[str, str]:
         "SAM_CLI_TELEMETRY": "0",
         "AWS_DEFAULT_REGION": seaweedfs.REGION,
         "PATH": f"{tests}{os.pathsep}{os.environ['PATH']}",
-        # For the layers' Makefiles: the containers' Python instead of the template's.
+        # For the Makefiles: the containers' Python instead of the template's.
         "PYTHON": sys.executable,
-        "PYTHON_VERSION": PYTHON_VERSION,
+        "RUNTIME": RUNTIME,
         "PLATFORMS": " ".join(f"{glibc}_{platform.machine()}" for glibc in GLIBC),
     }
 
 
 def _build(program: Path, folder: Path, environment: dict[str, str]) -> None:
-    source = (PROJECT / "template.yaml").read_text()
-    (folder / "template.yaml").write_text(_with_runtime(source, f"python{PYTHON_VERSION}"))
     command = [
-        *(str(program), "build", "--parallel", "--template", str(folder / "template.yaml")),
+        *(str(program), "build", "--parallel", "--template", str(PROJECT / "template.yaml")),
         *("--base-dir", str(PROJECT), "--build-dir", str(folder / "build")),
+        *("--parameter-overrides", f"Runtime={RUNTIME}"),
     ]
     toolbox.run(*command, seconds=BUILD_SECONDS, cwd=folder, environment=environment)
-
-
-def _with_runtime(template: str, runtime: str) -> str:
-    """The template for the Python that the containers have."""
-    (now,) = {line.split()[1] for line in template.splitlines() if line.strip().startswith("Runtime:")}
-    return template.replace(now, runtime)

@@ -14,10 +14,11 @@ PROJECT = Path(__file__).resolve().parents[3]
 LAYERS = {"serving": "ServingLayer", "onnxruntime": "OnnxRuntimeLayer", "web": "WebLayer"}
 MACHINE = platform.machine()
 PYTHON_VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
+RUNTIME = f"python{PYTHON_VERSION}"
 # The tests' own Python may be older than the functions', and then pairs with an older C library on Lambda.
 HERE = {
     "PYTHON": sys.executable,
-    "PYTHON_VERSION": PYTHON_VERSION,
+    "RUNTIME": RUNTIME,
     "MACHINE": MACHINE,
     "PLATFORMS": " ".join(f"manylinux_2_{minor}_{MACHINE}" for minor in range(28, 16, -1)),
 }

@@ -1,12 +1,22 @@
 """Building layers: the same bytes each time, only from known wheels, and clear words where it cannot be."""
 
 import hashlib
+import importlib.util
+import json
+import marshal
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from .conftest import HERE, LAYERS, PROJECT, build, made
+from ...support import cloudformation
+from .conftest import HERE, LAYERS, MACHINE, PROJECT, PYTHON_VERSION, build, made
+
+RUNTIMES = cloudformation.source()["Parameters"]["Runtime"]["AllowedValues"]
+FUNCTIONS = {"predict": "PredictFunction", "api": "ApiFunction", "ingest": "IngestFunction"}
 
 
 def fingerprint(folder: Path) -> dict[str, tuple[int, float, str]]:
@@ -52,27 +62,99 @@ def test_a_machine_without_wheels_is_named(tmp_path: Path) -> None:
     failed = build("onnxruntime", tmp_path / "built", HERE | {"PLATFORMS": "manylinux_2_17_s390x"})
     assert failed.status
     assert (
-        f"fits Python {HERE['PYTHON_VERSION']} on {HERE['MACHINE']} with one of: manylinux_2_17_s390x"
-        in failed.words
+        f"fits Python {PYTHON_VERSION} on {HERE['MACHINE']} with one of: manylinux_2_17_s390x" in failed.words
     )
 
 
 def test_a_runtime_with_an_old_c_library_is_refused(tmp_path: Path) -> None:
-    failed = build("onnxruntime", tmp_path / "built", {"PYTHON_VERSION": "3.11"})
+    failed = build("onnxruntime", tmp_path / "built", {"RUNTIME": "python3.11"})
     assert failed.status
     assert "ONNX Runtime needs glibc 2.28, and Lambda with python3.11 has 2.26" in failed.words
 
 
 def test_a_template_without_a_runtime_is_refused(project: Path, tmp_path: Path) -> None:
     template = project / "template.yaml"
-    template.write_text(template.read_text().replace("Runtime: python", "Runtime: node"))
+    template.write_text(template.read_text().replace("Default: python3", "Default: node3"))
     failed = build("onnxruntime", tmp_path / "built", {}, project=project)
     assert failed.status
-    assert "template.yaml names no Runtime: pythonX.Y" in failed.words
+    assert "RUNTIME is node3." in failed.words
+    template.write_text(template.read_text().replace("  Runtime:\n", "  Language:\n"))
+    failed = build("onnxruntime", tmp_path / "other", {}, project=project)
+    assert failed.status
+    assert "template.yaml names no parameter Runtime with a Default such as python3.13" in failed.words
+
+
+@pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_every_runtime_of_the_template_has_its_wheels(runtime: str, machine: str, tmp_path: Path) -> None:
+    """pip finds a wheel with a locked hash for whatever a layer installs, and would stop without one."""
+    platforms = [f"manylinux_2_{minor}_{machine}" for minor in range(34, 16, -1)]
+    command = [
+        *(sys.executable, "-m", "pip", "install", "--dry-run", "--quiet", "--disable-pip-version-check"),
+        *("--no-deps", "--only-binary=:all:", "--require-hashes", "--implementation", "cp"),
+        *("--python-version", runtime.removeprefix("python"), "--target", str(tmp_path)),
+        *(word for platform in platforms for word in ("--platform", platform)),
+        *(word for layer in LAYERS for word in ("-r", str(PROJECT / f"layers/{layer}/requirements.txt"))),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_the_runtimes_own_python_runs_what_is_built_for_it(runtime: str, tmp_path: Path) -> None:
+    """The Makefiles end with a trial by that Python: all is imported, and the library infers."""
+    python = interpreter(runtime)
+    if not python:
+        pytest.skip(f"no {runtime} is installed here")
+    variables = {"RUNTIME": runtime, "PYTHON": python, "MACHINE": MACHINE}
+    layers = {name: made(build(name, tmp_path / name, variables)) for name in ("serving", "onnxruntime")}
+    tag = f"cpython-{runtime.removeprefix('python').replace('.', '')}"
+    (bytecode,) = layers["serving"].glob("python/coldpress/__pycache__/serving.*.pyc")
+    assert bytecode.name == f"serving.{tag}.pyc"
+    for name, folder in layers.items():
+        bill = json.loads((folder / f"sbom/{name}.cdx.json").read_text())
+        about = {each["name"]: each["value"] for each in bill["metadata"]["component"]["properties"]}
+        assert about == {"coldpress:runtime": runtime, "coldpress:machine": MACHINE}
+
+
+def interpreter(runtime: str) -> str:
+    """A Python of that version: on the PATH, or one of pyenv's; "" when there is none."""
+    version = runtime.removeprefix("python")
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    for path in (runtime, *(f"{folder}/bin/python" for folder in sorted(pyenv.glob(f"{version}.*")))):
+        # pyenv's own stand-ins on the PATH fail unless their version is chosen.
+        if (
+            shutil.which(path)
+            and not subprocess.run([path, "-c", ""], capture_output=True, check=False).returncode
+        ):
+            return path
+    return ""
+
+
+@pytest.mark.parametrize(("name", "target"), FUNCTIONS.items())
+def test_a_functions_package_is_its_modules_and_their_bytecode(
+    name: str, target: str, tmp_path: Path
+) -> None:
+    source = PROJECT / "functions" / name
+    words = ["make", "--silent", f"--directory={source}", f"build-{target}", f"ARTIFACTS_DIR={tmp_path}/made"]
+    (tmp_path / "made").mkdir()
+    subprocess.run(
+        [*words, f"RUNTIME={HERE['RUNTIME']}", f"PYTHON={sys.executable}"],
+        check=True,
+        timeout=60,
+        umask=0o077,
+    )
+    modules = sorted(path.relative_to(source) for path in source.rglob("*.py"))
+    built = sorted(path for path in (tmp_path / "made").rglob("*") if path.is_file())
+    assert sorted(path.relative_to(tmp_path / "made") for path in built if path.suffix != ".pyc") == modules
+    assert {path.stat().st_mode & 0o777 for path in built} == {0o644}
+    for module in modules:
+        compiled = Path(importlib.util.cache_from_source(str(tmp_path / "made" / module))).read_bytes()
+        assert marshal.loads(compiled[16:]).co_filename == f"/var/task/{module}"  # noqa: S302
 
 
 def test_without_the_functions_python_there_is_no_bytecode_and_a_warning(tmp_path: Path) -> None:
-    other = build("serving", tmp_path / "built", HERE | {"PYTHON_VERSION": "3.14"})
+    other = build("serving", tmp_path / "built", HERE | {"RUNTIME": "python3.14"})
     assert not list(made(other).rglob("*.pyc"))
     assert "python3.14 does not run here: serving is built without bytecode" in other.words
 

@@ -137,7 +137,8 @@ def test_every_module_has_bytecode_that_needs_no_check(layer: str, built: dict[s
         assert code[:4] == importlib.util.MAGIC_NUMBER
         # PEP 552: 1 is a hash instead of a time, and never looked at.
         assert int.from_bytes(code[4:8], "little") == 1, path
-        assert marshal.loads(code[16:]).co_filename == f"/opt/{path.relative_to(built[layer])}"  # noqa: S302
+        compiled = marshal.loads(code[16:])  # noqa: S302
+        assert compiled.co_filename == f"/opt/{path.relative_to(built[layer])}"
 
 
 def test_nothing_of_this_machine_is_left(built: dict[str, Path]) -> None:
@@ -146,6 +147,8 @@ def test_nothing_of_this_machine_is_left(built: dict[str, Path]) -> None:
             assert str(folder).encode() not in path.read_bytes(), path
             assert path.name not in ("RECORD", "INSTALLER", "direct_url.json", "redoc.standalone.js")
         assert not (folder / "python/bin").exists()
+        for about in folder.glob("python/*.dist-info/METADATA"):
+            assert "\n\n" not in about.read_text(), "the package's page on its index"
         assert not (folder / ".build").exists()
 
 
@@ -155,3 +158,17 @@ def test_the_layers_answer_together(built: dict[str, Path]) -> None:
         *(str(built["onnxruntime"] / "lib"), str(built["serving"] / "python")),
     ]
     subprocess.run(command, check=True, timeout=60)
+
+
+@pytest.mark.parametrize(
+    ("layer", "module", "kept"),
+    [("serving", "coldpress/serving.py", False), ("web", "fastapi/__init__.py", True)],
+)
+def test_docstrings_are_left_out_of_the_cold_path_alone(
+    layer: str, module: str, kept: bool, built: dict[str, Path]
+) -> None:
+    """The control plane's documentation is made of them; a cold start would read them for nothing."""
+    path = built[layer] / "python" / module
+    code = marshal.loads(Path(importlib.util.cache_from_source(str(path))).read_bytes()[16:])  # noqa: S302
+    assert path.read_text().startswith('"""')
+    assert ("__doc__" in code.co_names) == kept

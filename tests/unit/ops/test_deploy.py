@@ -27,11 +27,12 @@ Transform: AWS::Serverless-2016-10-31
 Parameters:
   Stage: {Type: String}
   Architecture: {Type: String, Default: x86_64, AllowedValues: [x86_64, arm64]}
+  Runtime: {Type: String, Default: python3.13}
   PredictMemory: {Type: Number, Default: 1769}
   Preload: {Type: String, Default: ""}
   ExistingBucket: {Type: String, Default: ""}
 Globals:
-  Function: {Runtime: python3.13, Architectures: [!Ref Architecture]}
+  Function: {Runtime: !Ref Runtime, Architectures: [!Ref Architecture]}
 Resources:
   Queue:
     Type: AWS::SQS::Queue
@@ -56,7 +57,8 @@ from pathlib import Path
 
 here = Path(__file__).parent
 with (here / "calls").open("a") as log:
-    log.write(json.dumps([sys.argv[1:], os.environ.get("MACHINE"), os.getcwd()]) + "\\n")
+    fits = [os.environ.get("RUNTIME"), os.environ.get("MACHINE")]
+    log.write(json.dumps([sys.argv[1:], fits, os.getcwd()]) + "\\n")
 answer = json.loads((here / "answer.json").read_text())
 if sys.argv[1] == answer.get("fails"):
     print("Error: something is wrong")
@@ -68,6 +70,12 @@ elif sys.argv[1] == "build":
     (built / "Layer/python").mkdir(parents=True, exist_ok=True)
     (built / "PredictFunction").mkdir(exist_ok=True)
     (built / "PredictFunction/app.py").write_text("1")
+    bill = built / "Layer/sbom/layer.cdx.json"
+    bill.parent.mkdir(exist_ok=True)
+    names = ("runtime", "machine")
+    pairs = zip(names, answer["fits"] or fits)
+    rows = [{{"name": f"coldpress:{{name}}", "value": value}} for name, value in pairs]
+    bill.write_text(json.dumps({{"metadata": {{"component": {{"properties": rows}}}}}}))
     with (built / "Layer/python/big.pyc").open("wb") as file:
         file.truncate(answer["layer_bytes"])
     (built / "template.yaml").write_text(json.dumps(answer["built"]))
@@ -101,7 +109,7 @@ class Sam:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.answer = {"body": DEPLOYED, "layer_bytes": 1000, "built": BUILT}
+        self.answer = {"body": DEPLOYED, "layer_bytes": 1000, "built": BUILT, "fits": None}
         script = folder / "sam"
         script.write_text(SAM)
         script.chmod(script.stat().st_mode | stat.S_IXUSR)
@@ -114,6 +122,11 @@ class Sam:
     def calls(self) -> list[Any]:
         file = self.folder / "calls"
         return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+    @property
+    def builds(self) -> list[Any]:
+        """Runtime and machine of each build."""
+        return [fits for words, fits, _ in self.calls if words[0] == "build"]
 
 
 @pytest.fixture(scope="module")
@@ -176,6 +189,8 @@ def test_deploys_what_was_listed_after_a_yes(sam: Sam) -> None:
     assert stacks() == {"coldpress-dev": "CREATE_COMPLETE"}
     words = result.stdout
     assert f"ok     credentials: account {ACCOUNT}" in words
+    assert "ok     packages: for python3.13 on x86_64" in words
+    assert "ok     fit: python3.13 on x86_64" in words
     assert "ok     sizes: PredictFunction 0.0 MB" in words
     assert "2 changes to coldpress-dev" in words
     assert words.index("Add  Bucket") < words.index("Change coldpress-dev in eu-west-1?")
@@ -187,10 +202,11 @@ def test_deploys_what_was_listed_after_a_yes(sam: Sam) -> None:
         *("--no-progressbar", "--parameter-overrides"),
         *('Stage="dev"', 'PredictMemory="3008"', 'Preload="a, b"'),
     ]
+    build = ["build", "--config-env", "dev", "--parameter-overrides"]
     assert sam.calls == [
-        [["--version"], None, here],
-        [["build", "--config-env", "dev"], "x86_64", here],
-        [deploy, None, here],
+        [["--version"], [None, None], here],
+        [[*build, "Architecture=x86_64", "Runtime=python3.13"], ["python3.13", "x86_64"], here],
+        [deploy, [None, None], here],
     ]
 
 
@@ -263,7 +279,34 @@ def test_it_ends_with_the_outputs_and_what_to_do_next(sam: Sam) -> None:
 def test_stages_are_apart(sam: Sam) -> None:
     run("deploy", "--stage", "staging", "--set", "Architecture=arm64", "--yes")
     assert stacks() == {"coldpress-staging": "CREATE_COMPLETE"}
-    assert [machine for words, machine, _ in sam.calls if words[0] == "build"] == ["aarch64"]
+    assert sam.builds == [["python3.13", "aarch64"]]
+
+
+def test_packages_fit_what_the_stack_keeps(sam: Sam) -> None:
+    """SAM leaves a parameter that is not named as it is; so the layers must fit that, not the default."""
+    kept = {"Runtime": {"Type": "String"}, "Architecture": {"Type": "String"}}
+    given = [("Runtime", "python3.12"), ("Architecture", "arm64")]
+    formation().create_stack(
+        StackName="coldpress-dev",
+        TemplateBody=json.dumps(DEPLOYED | {"Parameters": kept}),
+        Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in given],
+    )
+    sam.answers(body=None)
+    result = run("deploy")
+    assert result.exit_code == 0, result.output
+    assert "ok     packages: for python3.12 on arm64" in result.stdout
+    assert run("deploy", "--set", "Runtime=python3.14").exit_code == 0
+    assert sam.builds == [["python3.12", "aarch64"], ["python3.14", "aarch64"]]
+
+
+def test_layers_of_another_python_are_not_deployed(sam: Sam) -> None:
+    sam.answers(fits=["python3.11", "x86_64"])
+    result = run("deploy", "--yes")
+    assert result.exit_code == 1
+    assert (
+        "broken fit: Layer is built for python3.11 on x86_64, not for python3.13 on x86_64" in result.stdout
+    )
+    assert stacks() == {}
 
 
 @pytest.mark.parametrize(
