@@ -9,8 +9,10 @@ A process that is killed while it writes leaves an object that nothing points to
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -36,9 +38,10 @@ class Checkpoints:
     _etag: str | None = field(default=None, repr=False)
     _kept: list[dict[str, Any]] = field(default_factory=list, repr=False)
 
-    def __post_init__(self) -> None:
-        """Raises `StoreUnusable` for a URL of no store."""
-        self._store = Store(self.store_url)
+    @cached_property
+    def _store(self) -> Store:
+        # Not before it is needed: a folder is made as soon as it is opened.
+        return Store(self.store_url)
 
     @property
     def where(self) -> str:
@@ -105,6 +108,8 @@ class Checkpoints:
         """All of them, and of every part: the work is done."""
         for info in list(self._store.walk(self.prefix)):
             self._store.delete(info.key)
+        if self._store.folder is not None:  # where folders outlive their files
+            shutil.rmtree(Path(self._store.folder) / self.prefix, ignore_errors=True)
 
     @property
     def _pointer(self) -> str:

@@ -1,6 +1,7 @@
 """A training run from data to a pressed model: data, baseline, train, export, press, report."""
 
 import tempfile
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,9 @@ import numpy as np
 import onnx
 
 from coldpress_build import runs
+from coldpress_build.checkpoints import Checkpoints
+from coldpress_build.data.dataset import Dataset
+from coldpress_build.data.split import Parts
 from coldpress_build.engine import train
 from coldpress_build.errors import BuildError
 from coldpress_build.evaluate import Evaluation, evaluate
@@ -25,6 +29,11 @@ from coldpress_build.report.json_text import to_json
 from coldpress_build.report.report import Report, write
 from coldpress_build.result import KEYS, Learned, RunResult
 from coldpress_build.serving import ServedModel
+from coldpress_build.training import processes
+from coldpress_build.training.resuming import own
+from coldpress_build.training.stopping import interruptible
+from coldpress_build.training.tracking import check_installed, tracking
+from coldpress_build.training.tracking.tracker import Tracker
 
 MODEL, ORIGINAL, REPORT = "model.onnx", "model.fp32.onnx", "report"
 
@@ -36,7 +45,7 @@ def run(
     *,
     data: str | Path | None = None,
     gate: Gate | None = None,
-    checkpoints: Any = None,
+    checkpoints: Checkpoints | None = None,
     silent: bool = False,
 ) -> RunResult:
     """Train `recipe` with `config` (one of its own; None: the defaults) and press what comes out.
@@ -45,20 +54,45 @@ def run(
     `engine.train`) keep the state of the training, so that an interrupted one goes on where it was.
 
     The run's folder appears below `out` when all is done: config.json, metrics.json, model.fp32.onnx,
-    model.onnx (the winner) and report/.
+    model.onnx (the winner), report/, metrics.csv and tensorboard/.
+
+    Under torchrun, the other processes help to train and end there (`SystemExit`).
 
     Raises:
         BuildError: the recipe is unknown, the data is no good, training fails, or the exported graph does not
             answer as the trained network does.
+        Interrupted: SIGTERM came, and there are `checkpoints` to go on from.
     """
-    progress = Progress(silent=silent)
+    progress = Progress(silent=silent or not processes.first())
     kind = find(recipe)
-    learned = _learn(kind, kind.config() if config is None else config, data, checkpoints, progress)
-    run_id = runs.new_id(recipe)
+    config = kind.config() if config is None else config
+    check_installed(config)
+    with interruptible("the same command with --resume goes on") if checkpoints else nullcontext():
+        return _run(kind, config, out, data, gate or Gate(), checkpoints, progress)
+
+
+def _run(
+    kind: Recipe,
+    config: Any,
+    out: Path,
+    source: str | Path | None,
+    gate: Gate,
+    checkpoints: Checkpoints | None,
+    progress: Progress,
+) -> RunResult:
+    data, parts = _data(kind, config, source, progress)
+    if checkpoints:
+        checkpoints = own(checkpoints, kind.name, config, data.reference)
+    if not processes.first():
+        train(kind.prepare(parts, config), parts, config, progress, checkpoints)
+        raise SystemExit(0)
+    recipe, run_id = kind.name, runs.new_id(kind.name)
     with (
         runs.whole_folder(out / run_id) as folder,
         tempfile.TemporaryDirectory(prefix="coldpress-") as scratch,
     ):
+        with tracking(folder, run_id, config) as tracker:
+            learned = _learn(kind, config, data, parts, checkpoints, tracker, progress)
         with progress.stage("export"):
             difference = _export(learned, folder / ORIGINAL)
             progress.conclude(f"ONNX, within {difference:.1g} of the trained network")
@@ -68,7 +102,7 @@ def run(
                 Path(scratch),
                 _held_out(learned, "validation"),
                 _held_out(learned, "test"),
-                gate or Gate(),
+                gate,
                 progress,
             )
             progress.conclude(outcome(pressed))
@@ -106,19 +140,29 @@ def outcome(pressed: Pressed) -> str:
     )
 
 
-def _learn(
-    kind: Recipe, config: Any, source: str | Path | None, checkpoints: Any, progress: Progress
-) -> Learned:
+def _data(kind: Recipe, config: Any, source: str | Path | None, progress: Progress) -> tuple[Dataset, Parts]:
     with progress.stage("data"):
         data = kind.load(None if source is None else str(source), config)
         parts = kind.split(data, config)
         counts = ", ".join(f"{count:,} {part}" for part, count in parts.counts().items())
         progress.conclude("; ".join([f"{data.reference}: {counts}", *data.notes]))
+    return data, parts
+
+
+def _learn(
+    kind: Recipe,
+    config: Any,
+    data: Dataset,
+    parts: Parts,
+    checkpoints: Checkpoints | None,
+    tracker: Tracker,
+    progress: Progress,
+) -> Learned:
     with progress.stage("baseline"):
         baseline = kind.baseline(parts)
         progress.conclude(f"{baseline.name}: test {baseline.metric} {baseline.test:.4f}")
     with progress.stage("train"):
-        trained = train(kind.prepare(parts, config), parts, config, progress, checkpoints)
+        trained = train(kind.prepare(parts, config), parts, config, progress, checkpoints, tracker=tracker)
         chosen = trained.chosen
         figures = ", ".join(f"{name} {figure:.4f}" for name, figure in chosen.best.metrics.items())
         progress.conclude(

@@ -22,11 +22,15 @@ from coldpress_build.training.settings import Training
 FREE = {"threads", "compile", "device", "strategy", "checkpoint_seconds", "checkpoint_steps", "tracking"}
 
 
+def lasting(how: Training) -> dict[str, Any]:
+    """The settings that a run cannot change when it goes on."""
+    return {name: value for name, value in asdict(how).items() if name not in FREE}
+
+
 def signature(network: nn.Module, how: Training, seed: int, rows: int) -> dict[str, Any]:
     """What must be the same when a checkpoint is gone on with."""
     shapes = {name: list(value.shape) for name, value in network.state_dict().items()}
-    settings = {name: value for name, value in asdict(how).items() if name not in FREE}
-    return {"settings": settings, "weights": shapes, "seed": seed, "training rows": rows}
+    return {"settings": lasting(how), "weights": shapes, "seed": seed, "training rows": rows}
 
 
 def check(found: Mapping[str, Any], expected: Mapping[str, Any], where: str) -> None:

@@ -16,7 +16,7 @@ from coldpress_build.recipes.text_classifier import Config
 from coldpress_build.result import RunResult
 from coldpress_build.serving import ServedModel
 
-SMALL = ("epochs=6", "restarts=2", "dimension=16", "hidden=16", "learning_rate=0.02", "average=0.9")
+SMALL = ("epochs=8", "restarts=2", "dimension=16", "hidden=16", "learning_rate=0.02", "average=0.9")
 
 
 def write_reviews(path: Path, rows: int = 400) -> Path:
@@ -44,15 +44,18 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> RunResult:
 
 
 def test_the_folder_has_all_and_nothing_else(small: RunResult) -> None:
-    files = sorted(str(path.relative_to(small.folder)) for path in small.folder.rglob("*") if path.is_file())
+    paths = [path.relative_to(small.folder) for path in small.folder.rglob("*") if path.is_file()]
+    events = [path for path in paths if path.parts[0] == "tensorboard"]
+    assert sorted(path.parts[1] for path in events) == ["seed-0", "seed-1"]
+    files = sorted(str(path) for path in paths if path not in events)
     assert files == [
         "config.json",
+        "metrics.csv",
         "metrics.json",
         "model.fp32.onnx",
         "model.onnx",
         "report/index.html",
         "report/report.json",
-        "report/report.png",
     ]
     assert [path.name for path in small.folder.parent.iterdir()] == [small.id]
 
@@ -108,11 +111,10 @@ def test_the_report_says_what_was_measured(small: RunResult) -> None:
         assert one["passed"] == (one["reason"] == "")
     assert report["training"]["evaluation"]["metrics"]["accuracy"]["value"] == small.score
     assert report["training"]["export_difference"] <= TOLERANCE
-    assert (small.folder / "report" / "report.png").read_bytes().startswith(b"\x89PNG\r\n")
     page = small.report.read_text()
     assert "made-up" in page
     assert "://" not in page  # nothing is loaded from elsewhere
-    assert f"<b>{small.pressed.winner}</b>" in page
+    assert f"Published: {small.pressed.winner}, the smallest that passes the gate" in page
 
 
 def test_metrics_and_settings_are_kept(small: RunResult) -> None:
@@ -121,7 +123,7 @@ def test_metrics_and_settings_are_kept(small: RunResult) -> None:
     config = json.loads((small.folder / "config.json").read_text())
     assert (config["recipe"], config["config"]["epochs"], config["config"]["seed"]) == (
         "text-classifier",
-        6,
+        8,
         0,
     )
     assert config["dataset"] == f"made-up@{small.training.fingerprint[:16]}"
