@@ -31,6 +31,10 @@ class HeldOut:
         """The inputs of some rows."""
         return {name: column[start:stop] for name, column in self.inputs.items()}
 
+    def first(self, count: int) -> "HeldOut":
+        """The first `count` rows, or all."""
+        return HeldOut(self.rows(0, count), self.target[:count])
+
 
 @dataclass(frozen=True)
 class Scoring:

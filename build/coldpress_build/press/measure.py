@@ -13,22 +13,29 @@ from coldpress_build.press.heldout import Array, HeldOut, Scoring
 from coldpress_build.serving import ServedModel
 
 BATCH = 64
+ALONE = 2048
+"""Rows that are asked for one at a time too: a large model takes a minute for so many."""
 WARM_UPS = 5
 ROUNDS = 25
-ROUND_SECONDS = 0.01
-"""A round runs a candidate for about so long; ROUNDS of them are taken, the candidates side by side."""
+ROUND_SECONDS = 0.005
+"""A round runs a model for about so long; ROUNDS of them are taken, the models side by side."""
+FEWEST_ROUNDS = 5
+SECONDS = 4.0
+"""About how long a comparison may take; a model that takes half a second to open gets fewer rounds."""
 
 
 @dataclass(frozen=True)
 class Answers:
     """What a model answers to held-out rows, asked one at a time and in batches.
 
-    `score` in points; `finite` whether every number is; `batch_difference` the largest difference between a
-    number asked for alone and in a batch (relative to the number where it is above 1), None where the model
-    takes one batch size only; `batch_flips` the rows whose answer is another one in a batch.
+    `score` in points of `metric` (see `Scoring`); `finite` whether every number is; `batch_difference` the
+    largest difference between a number asked for alone and in a batch (relative to the number where it is
+    above 1), None where the model takes one batch size only; `batch_flips` the rows whose answer is another
+    one in a batch.
     """
 
     score: float
+    metric: str
     finite: bool
     batch_difference: float | None
     batch_flips: int
@@ -46,12 +53,22 @@ def ask(model: ServedModel, rows: HeldOut, size: int) -> dict[str, Array]:
     return {name: np.concatenate([part[name] for part in parts])[: len(rows)] for name in parts[0]}
 
 
-def answers(model: ServedModel, rows: HeldOut, scoring: Scoring) -> Answers:
-    """Ask for all rows with every batch size and compare."""
-    runs = [ask(model, rows, size) for size in batch_sizes(model)]
+def answers(model: ServedModel, rows: HeldOut, scoring: Scoring) -> tuple[Answers, Array]:
+    """Ask for all rows in batches, for the first ALONE of them also alone, and compare.
+
+    Returns:
+        What that says, and the model's answer to each row: alone where it was asked so.
+    """
+    sizes = batch_sizes(model)
+    runs = [ask(model, rows, sizes[-1])]
+    if len(sizes) > 1:
+        runs.insert(0, ask(model, rows.first(ALONE), sizes[0]))
     given = [scoring.answers(run[scoring.output]) for run in runs]
+    alone = len(given[0])
+    found = np.concatenate([given[0], given[-1][alone:]])
     return Answers(
-        score=scoring.points(given[0], rows.target),
+        score=scoring.points(found, rows.target),
+        metric=scoring.metric,
         finite=all(
             bool(np.isfinite(array).all())
             for run in runs
@@ -59,29 +76,32 @@ def answers(model: ServedModel, rows: HeldOut, scoring: Scoring) -> Answers:
             if array.dtype.kind == "f"
         ),
         batch_difference=_difference(*runs) if len(runs) > 1 else None,
-        batch_flips=int((given[0] != given[-1]).sum()) if scoring.metric == "accuracy" else 0,
-    )
+        batch_flips=int((given[0] != given[-1][:alone]).sum()) if scoring.metric == "accuracy" else 0,
+    ), found
 
 
 def _difference(alone: Mapping[str, Array], batched: Mapping[str, Array]) -> float:
     worst = 0.0
     for name, one in alone.items():
-        if one.dtype.kind == "f" and one.shape == batched[name].shape:
+        other = batched[name][: len(one)]
+        if one.dtype.kind == "f" and one.shape == other.shape:
             scale = np.maximum(np.abs(one.astype(np.float64)), 1.0)
-            found = float((np.abs(one.astype(np.float64) - batched[name]) / scale).max(initial=0.0))
+            found = float((np.abs(one.astype(np.float64) - other) / scale).max(initial=0.0))
             worst = found if not found <= worst else worst  # a NaN must not be lost
     return worst
 
 
-def side_by_side(calls: Mapping[str, Callable[[], object]], rounds: int = ROUNDS) -> dict[str, list[float]]:
-    """Seconds of each call, one median for each round.
+def side_by_side(
+    calls: Mapping[str, Callable[[], object]], rounds: int | None = None
+) -> dict[str, list[float]]:
+    """Seconds of each call, one median for each round; ROUNDS of them, fewer where calls take long.
 
     The calls take turns within a round, so that whatever else the machine does falls on all of them.
     """
-    repeats = {
-        name: max(1, math.ceil(ROUND_SECONDS / median(_timed(call, WARM_UPS))))
-        for name, call in calls.items()
-    }
+    once = {name: median(_warmed(call)) for name, call in calls.items()}
+    if rounds is None:
+        rounds = max(FEWEST_ROUNDS, min(ROUNDS, int(SECONDS / sum(once.values()))))
+    repeats = {name: max(1, math.ceil(ROUND_SECONDS / seconds)) for name, seconds in once.items()}
     times: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(rounds):
         for name, call in calls.items():
@@ -109,6 +129,11 @@ def _batch(rows: HeldOut, start: int, size: int) -> dict[str, Array]:
     if missing <= 0:
         return batch
     return {name: np.concatenate([column, column[-1:].repeat(missing, 0)]) for name, column in batch.items()}
+
+
+def _warmed(call: Callable[[], object]) -> list[float]:
+    first = _timed(call, 1)
+    return first if first[0] * WARM_UPS > SECONDS / 2 else _timed(call, WARM_UPS)
 
 
 def _timed(call: Callable[[], object], times: int) -> list[float]:

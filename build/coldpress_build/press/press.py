@@ -1,29 +1,33 @@
-"""Make the candidates, measure them side by side, let the gate choose."""
+"""Make the candidates one after the other, measure each beside the original, let the gate choose."""
 
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from statistics import median
 
 from coldpress.errors import ColdpressError
 from coldpress_build.errors import BuildError
-from coldpress_build.press.candidates import BASELINE, RECIPES, Recipe, make
-from coldpress_build.press.gate import Figures, Gate, reasons
+from coldpress_build.press.candidates import BASELINE, RECIPES, Recipe, Source, make, prepare
+from coldpress_build.press.compare import Bench, flag
+from coldpress_build.press.gate import Figures, Gate, answer_reasons, is_batch_sensitive, reasons
 from coldpress_build.press.heldout import HeldOut, Scoring, scoring_of
-from coldpress_build.press.measure import answers, ask, batch_sizes, ratio, request, side_by_side
+from coldpress_build.press.static import Rows
 from coldpress_build.progress import Progress
-from coldpress_build.serving import ServedForm, ServedModel, served_form
+from coldpress_build.serving import ServedModel
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """One form of the model. `figures` is None if it could not be measured; `reason` is "" if it passes."""
+    """One form of the model. `figures` is None if it could not be measured; `reason` is "" if it passes.
+
+    `batch_sensitive`: an answer depends on the rest of its batch; requests must not be merged.
+    """
 
     name: str
     how: str
     figures: Figures | None
     passed: bool
     reason: str
+    batch_sensitive: bool = False
 
 
 @dataclass(frozen=True)
@@ -58,9 +62,16 @@ def press(
     test: HeldOut | None,
     gate: Gate,
     progress: Progress,
-    recipes: tuple[Recipe, ...] = RECIPES,
+    recipes: Sequence[Recipe] = RECIPES,
+    *,
+    calibration: Rows | None = None,
 ) -> tuple[Pressed, Path]:
-    """Press the model file `original`, with candidates in `folder`. `test` is reported, it never decides.
+    """Press the model file `original`, with candidates in `folder`.
+
+    Args:
+        validation: the rows that the gate decides by.
+        test: reported, it never decides.
+        calibration: rows that ranges of activations are taken from; none of the other two.
 
     Returns:
         What was measured, and the winner's file.
@@ -68,69 +79,94 @@ def press(
     Raises:
         BuildError: the original cannot be opened, run on these rows or scored, or gives numbers not finite.
     """
-    model = ServedModel.open(original)
+    model = ServedModel.open(original, gate.threads)
     scoring = scoring_of(model, validation.target)
-    size = batch_sizes(model)[-1]
-    if not answers(model, validation, scoring).finite:
+    progress.tell("scoring the original")
+    bench = Bench(original, folder, validation, test, scoring, gate)
+    if not bench.original.answers.finite:
         raise BuildError(
             f"{original.name} gives numbers that are not finite on these rows; nothing can be compared"
         )
-    files, forms, broken = {BASELINE: original}, {}, {}
+    work = _Work(folder, bench, calibration, model.metadata, original)
+    del model
+    candidates = [Candidate(BASELINE, "as it was trained", bench.original, passed=True, reason="")]
     for recipe in recipes:
+        candidates.append(work.candidate(recipe, candidates, progress))
+        work.forget(candidates, recipes)
+    winner = _smallest(candidates)
+    return Pressed(tuple(candidates), winner.name, scoring, gate, len(validation)), work.files[winner.name]
+
+
+class _Work:
+    """The files in `folder`, and what is known of them."""
+
+    def __init__(
+        self, folder: Path, bench: Bench, calibration: Rows | None, metadata: dict[str, str], original: Path
+    ) -> None:
+        self.files = {BASELINE: original}
+        self._folder = folder
+        self._bench = bench
+        self._calibration = calibration
+        self._metadata = metadata
+        self._sources: dict[str, Source] = {}
+
+    def candidate(self, recipe: Recipe, before: Sequence[Candidate], progress: Progress) -> Candidate:
+        """Make and judge one, unless what was found `before` says that it is not worth it."""
+        known = {one.name: one for one in before}
+        passed = [name for name in recipe.unless if name in known and known[name].passed]
+        if passed:
+            return self._without(recipe, f"not tried: {passed[0]} passed")
+        base = known[recipe.base]
+        if not self._answers_well(base):
+            return self._without(recipe, f"not tried: {recipe.base} does not answer well enough")
         progress.tell(f"making {recipe.name}")
-        files[recipe.name] = folder / f"{recipe.name}.onnx"
-        broken[recipe.name] = make(recipe, original, files[recipe.name])
-    for name, file in files.items():
-        if not broken.get(name):
-            try:
-                forms[name] = served_form(file, folder / f"{name}.ort", validation.rows(0, size))
-            except ColdpressError as error:
-                broken[name] = f"it does not run: {error}"
-    figures = _measure(files, forms, validation, test, scoring, progress)
-    candidates = [Candidate(BASELINE, "as it was trained", figures[BASELINE], passed=True, reason="")]
-    for recipe in recipes:
-        reason = broken[recipe.name]
-        if recipe.name in figures:
-            reason = "; ".join(reasons(figures[recipe.name], figures[BASELINE], gate))
-        candidates.append(Candidate(recipe.name, recipe.how, figures.get(recipe.name), not reason, reason))
-    winner = min((one for one in candidates if one.passed), key=lambda one: _figures(one).bytes)
-    return Pressed(tuple(candidates), winner.name, scoring, gate, len(validation)), files[winner.name]
+        target = self._folder / f"{recipe.name}.onnx"
+        reason = make(recipe, self._source(recipe.base), target, self._metadata)
+        if reason:
+            target.unlink(missing_ok=True)
+            return self._without(recipe, reason)
+        progress.tell(f"measuring {recipe.name}")
+        try:
+            figures = self._bench.measure(target)
+        except ColdpressError as error:
+            return self._without(recipe, f"it does not run: {error}")
+        self.files[recipe.name] = target
+        return self._judged(recipe, figures)
+
+    def _judged(self, recipe: Recipe, figures: Figures) -> Candidate:
+        gate, rows = self._bench.gate, len(self._bench.validation)
+        reason = "; ".join(reasons(figures, self._bench.original, gate, rows))
+        sensitive = is_batch_sensitive(figures.answers, gate)
+        if sensitive and not reason:
+            figures = replace(figures, bytes=flag(self.files[recipe.name]))
+        return Candidate(recipe.name, recipe.how, figures, not reason, reason, sensitive)
+
+    def _without(self, recipe: Recipe, reason: str) -> Candidate:
+        return Candidate(recipe.name, recipe.how, None, passed=False, reason=reason)
+
+    def _answers_well(self, one: Candidate) -> bool:
+        if one.figures is None:
+            return False
+        wanted, gate, rows = self._bench.original, self._bench.gate, len(self._bench.validation)
+        return not tuple(answer_reasons(one.figures, wanted, gate, rows))
+
+    def _source(self, base: str) -> Source:
+        if base not in self._sources:
+            prepared = prepare(self.files[base], self._folder / f"{base}.prepared.onnx")
+            self._sources[base] = Source(prepared, self._calibration)
+        return self._sources[base]
+
+    def forget(self, found: Sequence[Candidate], recipes: Sequence[Recipe]) -> None:
+        """Remove the newest file if it cannot win and nothing is made from it: models may be large."""
+        best, last = _smallest(found), found[-1]
+        for one in found:
+            wanted = one is best or one.name == BASELINE or any(recipe.base == one.name for recipe in recipes)
+            if not wanted and one.name in self.files and (one is last or one.passed):
+                self.files.pop(one.name).unlink()
 
 
-def _measure(
-    files: dict[str, Path],
-    forms: dict[str, ServedForm],
-    validation: HeldOut,
-    test: HeldOut | None,
-    scoring: Scoring,
-    progress: Progress,
-) -> dict[str, Figures]:
-    progress.tell("measuring, side by side")
-    models = {name: ServedModel.open_form(form) for name, form in forms.items()}
-    asking = side_by_side({name: request(model, validation) for name, model in models.items()})
-    opening = side_by_side({name: partial(ServedModel.open_form, form) for name, form in forms.items()})
-    figures = {}
-    for name, model in models.items():
-        progress.tell(f"scoring {name}")
-        form = forms[name]
-        figures[name] = Figures(
-            bytes=files[name].stat().st_size,
-            served_bytes=form.file.stat().st_size,
-            optimised=form.optimised,
-            note=form.note,
-            answers=answers(model, validation, scoring),
-            test_score=None if test is None else _score(model, test, scoring),
-            latency_ms=median(asking[name]) * 1e3,
-            slower=ratio(asking[name], asking[BASELINE]),
-            open_ms=median(opening[name]) * 1e3,
-            opens_slower=ratio(opening[name], opening[BASELINE]),
-        )
-    return figures
-
-
-def _score(model: ServedModel, rows: HeldOut, scoring: Scoring) -> float:
-    given = ask(model, rows, batch_sizes(model)[0])[scoring.output]
-    return scoring.points(scoring.answers(given), rows.target)
+def _smallest(candidates: Sequence[Candidate]) -> Candidate:
+    return min((one for one in candidates if one.passed), key=lambda one: _figures(one).bytes)
 
 
 def _figures(candidate: Candidate) -> Figures:

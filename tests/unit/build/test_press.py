@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from coldpress_build.errors import BuildError, DataError
-from coldpress_build.press.candidates import RECIPES, Recipe
+from coldpress_build.press import measure
+from coldpress_build.press.candidates import RECIPES, Recipe, Source
+from coldpress_build.press.confidence import Loss
 from coldpress_build.press.gate import Figures, Gate, reasons
 from coldpress_build.press.heldout import HeldOut, Scoring, scoring_of
 from coldpress_build.press.measure import Answers, answers, ask, batch_sizes, ratio, side_by_side
@@ -22,6 +24,11 @@ from coldpress_build.serving import ServedModel
 
 FLOAT, INT64, STRING = TensorProto.FLOAT, TensorProto.INT64, TensorProto.STRING
 WIDTH, CLASSES = 256, 4
+
+
+@pytest.fixture(autouse=True)
+def _few_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measure, "ROUNDS", 5)
 
 
 def model_of(
@@ -79,11 +86,16 @@ def pressed(model: bytes, rows: HeldOut, tmp_path: Path, **options: Any) -> tupl
     return press(original, tmp_path, rows, progress=Progress(silent=True), **options)
 
 
+def only(*names: str) -> tuple[Recipe, ...]:
+    """The recipes of these names."""
+    return tuple(recipe for recipe in RECIPES if recipe.name in names)
+
+
 def test_the_winner_is_smaller_and_answers_alike(tmp_path: Path) -> None:
     model = classifier()
     rows = rows_for(model)
     # Times of this model are not the point here, and the machine may be busy.
-    gate = Gate(max_loss=2.0, max_slower=10.0)
+    gate = Gate(max_loss=2.0, max_doubt=10.0, max_slower=10.0)
     result, file = pressed(model, rows, tmp_path, gate=gate, test=rows)
     assert [one.name for one in result.candidates] == ["fp32", *(recipe.name for recipe in RECIPES)]
     assert result.scoring == Scoring("accuracy", "scores", ("a", "b", "c", "d"))
@@ -99,7 +111,7 @@ def test_the_winner_is_smaller_and_answers_alike(tmp_path: Path) -> None:
 
 def test_answers_that_depend_on_the_batch_fail_the_gate(tmp_path: Path) -> None:
     model = classifier()
-    result, _ = pressed(model, rows_for(model), tmp_path, recipes=RECIPES[1:2])
+    result, _ = pressed(model, rows_for(model), tmp_path, recipes=only("int8-dynamic"))
     dynamic = result.candidate("int8-dynamic")
     assert not dynamic.passed
     assert "apart in a batch" in dynamic.reason
@@ -109,18 +121,18 @@ def test_answers_that_depend_on_the_batch_fail_the_gate(tmp_path: Path) -> None:
 
 
 def test_what_loses_too_much_is_never_chosen(tmp_path: Path) -> None:
-    def ruin(original: Path, target: Path) -> None:
-        model = onnx.load(original)
+    def ruin(source: Source, target: Path) -> None:
+        model = onnx.load(source.model)
         del model.graph.initializer[:]
         small = {"w": weights() * 0, "v": np.zeros((CLASSES * 64, CLASSES), np.float32)}
         model.graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in small.items())
         model.graph.name = ""  # a byte smaller
         onnx.save(model, target)
 
-    def broken(*_: Path) -> None:
+    def broken(*_: Any) -> None:
         raise RuntimeError("no luck")
 
-    def unreadable(_: Path, target: Path) -> None:
+    def unreadable(_: Source, target: Path) -> None:
         onnx.save(onnx.ModelProto(ir_version=10), target)
 
     model = classifier()
@@ -146,8 +158,10 @@ def test_numbers_that_are_not_finite_are_an_error_of_the_original(tmp_path: Path
 def test_a_fixed_batch_size_is_kept_to(tmp_path: Path, batch: int) -> None:
     model = classifier(batch)
     rows = rows_for(model, 20)
-    result, _ = pressed(model, rows, tmp_path, recipes=RECIPES[2:3])
-    assert result.original.answers == Answers(100.0, finite=True, batch_difference=None, batch_flips=0)
+    result, _ = pressed(model, rows, tmp_path, recipes=only("int8-weights"))
+    assert result.original.answers == Answers(
+        100.0, "accuracy", finite=True, batch_difference=None, batch_flips=0
+    )
 
 
 def test_a_regressor_is_scored_by_r_squared(tmp_path: Path) -> None:
@@ -160,7 +174,7 @@ def test_a_regressor_is_scored_by_r_squared(tmp_path: Path) -> None:
     )
     x = np.random.default_rng(4).normal(size=(200, WIDTH)).astype(np.float32)
     rows = HeldOut({"x": x}, (x @ w)[:, 0].astype(np.float64))
-    result, _ = pressed(model, rows, tmp_path, recipes=RECIPES[2:3])
+    result, _ = pressed(model, rows, tmp_path, recipes=only("int8-weights"))
     assert result.scoring == Scoring("R²", "y")
     assert result.original.answers.score == pytest.approx(100.0, abs=1e-6)
 
@@ -222,17 +236,19 @@ def test_a_row_that_answers_otherwise_in_a_batch_is_counted() -> None:
         {},
     )
     rows = HeldOut({"x": np.array([[0, 3], [2, 0], [5, 1]], np.float32)}, np.array([0, 1, 0]))
-    found = answers(ServedModel.open(model), rows, Scoring("accuracy", "p", ("0", "1")))
+    found, _ = answers(ServedModel.open(model), rows, Scoring("accuracy", "p", ("0", "1")))
     assert found.batch_flips == 2  # alone all tie and are class 0; in the batch the first two are not
     assert (found.batch_difference or 0) > 0.5
 
 
+NAN = float("nan")
 GOOD = Figures(
     bytes=50,
     served_bytes=60,
     optimised=True,
     note="",
-    answers=Answers(90.0, finite=True, batch_difference=1e-7, batch_flips=0),
+    answers=Answers(90.0, "accuracy", finite=True, batch_difference=1e-7, batch_flips=0),
+    loss=Loss(0.0, -0.4, 0.4, spoiled=0, mended=0),
     test_score=None,
     latency_ms=1.0,
     slower=1.0,
@@ -246,14 +262,19 @@ ORIGINAL = replace(GOOD, bytes=100, served_bytes=120)
     ("change", "reason"),
     [
         ({}, None),
-        ({"answers": replace(GOOD.answers, score=89.5)}, None),
+        ({"loss": Loss(0.5, -0.1, 1.1, spoiled=5, mended=0)}, None),
         (
-            {"answers": replace(GOOD.answers, score=89.49)},
+            {"answers": replace(GOOD.answers, score=89.49), "loss": Loss(0.51, -0.1, 1.1, 5, 0)},
             "loses 0.51 points (89.49 after 90.00), 0.5 allowed",
         ),
         (
-            {"answers": replace(GOOD.answers, score=float("nan"))},
+            {"answers": replace(GOOD.answers, score=NAN), "loss": Loss(NAN, NAN, NAN, 0, 0)},
             "loses nan points (nan after 90.00), 0.5 allowed",
+        ),
+        ({"loss": Loss(0.1, -2.0, 2.0, spoiled=40, mended=39)}, None),
+        (
+            {"loss": Loss(0.1, -2.0, 2.01, spoiled=40, mended=39)},
+            "may lose up to 2.01 points (95 % interval), 2 allowed; more held-out rows would narrow it",
         ),
         ({"answers": replace(GOOD.answers, finite=False)}, "some of its numbers are not finite"),
         ({"answers": replace(GOOD.answers, batch_difference=None)}, None),
@@ -275,13 +296,13 @@ ORIGINAL = replace(GOOD, bytes=100, served_bytes=120)
     ],
 )
 def test_the_gate(change: dict[str, Any], reason: str | None) -> None:
-    assert reasons(replace(GOOD, **change), ORIGINAL, Gate()) == (() if reason is None else (reason,))
+    assert reasons(replace(GOOD, **change), ORIGINAL, Gate(), 1000) == (() if reason is None else (reason,))
 
 
 def test_times_too_short_to_matter_do_not_fail_the_gate() -> None:
     quick = replace(ORIGINAL, latency_ms=0.05, open_ms=2.0)
-    assert reasons(replace(GOOD, slower=1.4, opens_slower=1.5), quick, Gate()) == ()
-    assert len(reasons(replace(GOOD, slower=1.41, opens_slower=1.51), quick, Gate())) == 2
+    assert reasons(replace(GOOD, slower=1.4, opens_slower=1.5), quick, Gate(), 1000) == ()
+    assert len(reasons(replace(GOOD, slower=1.41, opens_slower=1.51), quick, Gate(), 1000)) == 2
 
 
 def test_calls_take_turns() -> None:
