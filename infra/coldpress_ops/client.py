@@ -20,6 +20,8 @@ WAIT_SECONDS = 900.0
 POLL_SECONDS = 0.05, 2.0
 """The first pause between two looks at an upload, and the longest."""
 
+_REDRIVE = "the file is kept: remove the cause, then send its event again (docs/operations.md, Redrive)"
+
 OnProgress = Callable[[str, int, int], None]
 """Called with the state (`uploading`, then an upload's states), the bytes sent and the file's size."""
 
@@ -173,7 +175,7 @@ class Client:
         Raises:
             InvalidRequest: no file that could be one, or a name that cannot be one.
             Refused: the deployment checked the file and did not take it.
-            Unavailable: not ready within `wait_seconds`; nothing is lost, it goes on.
+            Unavailable: not ready within `wait_seconds`, and it goes on; or given up. Nothing is lost.
         """
         began = time.monotonic()
         report = on_progress or (lambda _state, _sent, _size: None)
@@ -228,10 +230,13 @@ class Client:
                 return answer
             if answer["state"] == "rejected":
                 raise Refused(answer["reason"])
+            if answer["state"] == "failed" and not answer["again"]:
+                raise Unavailable(f"given up after {answer['tries']} tries: {answer['reason']}; {_REDRIVE}")
             if time.monotonic() + pause > end:
+                why = f" ({answer['reason']})" if "reason" in answer else ""
                 raise Unavailable(
-                    f"the upload {upload_id} is {answer['state']} after {wait_seconds:g} s; it is not lost: "
-                    f"see GET {self.url}/uploads/{upload_id}"
+                    f"the upload {upload_id} is {answer['state']}{why} after {wait_seconds:g} s; "
+                    f"it is not lost: see GET {self.url}/uploads/{upload_id}"
                 )
             time.sleep(pause)
             pause = min(pause * 1.5, longest)

@@ -60,10 +60,12 @@ class Progress(BaseModel):
 
     id: str
     model: str
-    state: Literal["waiting", "received", "checking", "ready", "rejected"]
+    state: Literal["waiting", "received", "checking", "ready", "rejected", "failed"]
     version: int | None = Field(None, description="Once ready.")
     alias: str | None = Field(None, description="Once ready: the alias that was to move.")
-    reason: str | None = Field(None, description="Once rejected.")
+    reason: str | None = Field(None, description="Once rejected or failed.")
+    tries: int | None = Field(None, description="Once failed: how often it was tried.")
+    again: bool | None = Field(None, description="Once failed: whether it is tried again by itself.")
 
 
 @router.post("", status_code=201, summary="Open an upload", responses=documented(400, 413))
@@ -93,7 +95,7 @@ async def open_upload(wish: Wish, request: Request, here: Here, _caller: Admin) 
     response_model_exclude_none=True,
 )
 async def show_upload(upload: str, here: Here, _caller: Reader) -> Progress:
-    """waiting (for the file), received, checking, then ready or rejected."""
+    """waiting (for the file), received, checking, then ready, rejected, or failed: not the file's fault."""
     return Progress.model_validate(uploads.state_of(here.store, upload))
 
 

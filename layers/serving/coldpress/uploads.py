@@ -22,6 +22,11 @@ INCOMING = "incoming/"
 REJECTED = "rejected/"
 RECORD = "upload.json"
 MAX_FILENAME = 128
+TRIES = 3
+"""How often an upload's event is delivered: `maxReceiveCount` of IngestQueue in template.yaml."""
+ATTEMPT_SECONDS = 360
+"""An attempt that began longer ago has ended: Timeout of IngestFunction in template.yaml, and a minute."""
+SILENT_END = "its last attempt ended without a word, for want of memory or time perhaps; ingest's log tells"
 LOCAL_ROUTE = "/uploads/files/"
 
 
@@ -117,9 +122,11 @@ def upload_of(store: Store, key: str) -> Upload:
 
 
 def state_of(store: Store, upload_id: str) -> dict[str, Any]:
-    """What became of an upload: `{"id", "model", "state", "version"?, "alias"?, "reason"?}`.
+    """What became of an upload: `{"id", "model", "state"}`, and what the state adds to it.
 
-    States: waiting (for the file), received, checking, ready, rejected. Raises `NotFound`.
+    waiting (for the file), received, checking; ready: `version`, `alias`; rejected: `reason`; failed, through
+    no fault of the file: `reason`, `tries`, and `again`, whether the queue brings it again by itself.
+    Raises `NotFound`.
     """
     model, _, token = upload_id.partition(".")
     missing = NotFound(f"there is no upload {upload_id!r}")
@@ -143,7 +150,17 @@ def state_of(store: Store, upload_id: str) -> dict[str, Any]:
         return answer | {"state": "ready", "version": progress["version"], "alias": upload.alias}
     if progress["state"] == "rejected":
         return answer | {"state": "rejected", "reason": progress["reason"]}
-    return answer | {"state": "checking"}
+    return answer | _unfinished(progress)
+
+
+def _unfinished(progress: dict[str, Any]) -> dict[str, Any]:
+    began = progress.get("at", "9999")
+    silent = began < time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - ATTEMPT_SECONDS))
+    reason = progress.get("error") or (SILENT_END if silent else "")
+    if not reason:
+        return {"state": "checking"}
+    tries = progress.get("tries", 0)
+    return {"state": "failed", "reason": reason, "tries": tries, "again": tries < TRIES}
 
 
 def sign_upload(secret: str, key: str, expires: int) -> str:

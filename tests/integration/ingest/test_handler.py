@@ -30,12 +30,13 @@ def handler(world: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, 
     return lambda event: module.handler(event, Context())
 
 
-def message(message_id: str, *keys: str) -> dict[str, Any]:
+def message(message_id: str, *keys: str, tries: int = 1) -> dict[str, Any]:
     records = [
         {"eventName": "ObjectCreated:Put", "s3": {"bucket": {"name": "b"}, "object": {"key": quote_plus(k)}}}
         for k in keys
     ]
-    return {"messageId": message_id, "body": json.dumps({"Records": records})}
+    attributes = {"ApproximateReceiveCount": str(tries)}
+    return {"messageId": message_id, "body": json.dumps({"Records": records}), "attributes": attributes}
 
 
 def test_a_queue_of_good_bad_and_repeated_uploads(
@@ -66,10 +67,12 @@ def test_a_store_that_does_not_answer_leaves_the_message_in_the_queue(
             raise Unavailable("object storage did not answer")
 
         broken.setattr(Store, "upload", fail)
-        assert handler({"Records": [message("1", upload.key)]}) == {
-            "batchItemFailures": [{"itemIdentifier": "1"}]
-        }
-    assert world.state(upload)["state"] == "checking"
+        for tries, again in ((1, True), (2, True), (3, False)):
+            assert handler({"Records": [message("1", upload.key, tries=tries)]}) == {
+                "batchItemFailures": [{"itemIdentifier": "1"}]
+            }
+            told = {"reason": "object storage did not answer", "tries": tries, "again": again}
+            assert world.state(upload) == {"id": upload.id, "model": "m", "state": "failed", **told}
     line = json.loads(capfd.readouterr().out.splitlines()[-1])
     assert (line["outcome"], line["error"]) == ("failed", "Unavailable: object storage did not answer")
     assert handler({"Records": [message("1", upload.key)]}) == {"batchItemFailures": []}

@@ -64,7 +64,7 @@ def test_an_end_that_is_not_the_files_doing_is_tried_again(
     upload = world.upload(build())
     with pytest.raises(Internal, match="ended early"):
         world.ingest(upload.key)
-    assert world.state(upload)["state"] == "checking"
+    assert world.state(upload)["state"] == "failed"
     (Path(world.folder).parent / "site" / "sitecustomize.py").unlink()
     assert world.ingest(upload.key) == {"outcome": "ready", "version": 1}
 

@@ -85,6 +85,8 @@ class Deployment:
         if body.startswith(b"slow"):
             return
         progress: dict[str, Any] = {"state": "rejected", "reason": "model.onnx is no ONNX file"}
+        if body.startswith(b"trouble"):
+            progress = {"state": "checking", "error": "S3 is down", "tries": int(body[-1:])}
         if body.startswith(b"good"):
             version = len(self.store.folders(f"models/{upload.model}/versions")) + 1
             self.registry.add(manifest(upload.model, version))

@@ -196,6 +196,18 @@ def test_waiting_ends(client: Client, tmp_path: Path) -> None:
         client.publish("sentiment", file, wait_seconds=0.3)
 
 
+def test_what_is_given_up_is_told_at_once_and_what_comes_again_is_waited_for(
+    client: Client, tmp_path: Path
+) -> None:
+    file = tmp_path / "model.onnx"
+    file.write_bytes(b"trouble, try 3")
+    with pytest.raises(errors.Unavailable, match=r"^given up after 3 tries: S3 is down; the file is kept"):
+        client.publish("sentiment", file)
+    file.write_bytes(b"trouble, try 2")
+    with pytest.raises(errors.Unavailable, match=r"is failed \(S3 is down\) after 0.3 s; it is not lost"):
+        client.publish("sentiment", file, wait_seconds=0.3)
+
+
 def test_files_that_cannot_be_models(client: Client, deployment: Any, tmp_path: Path) -> None:
     (tmp_path / "folder.onnx").mkdir()
     (tmp_path / "empty.onnx").touch()

@@ -1,6 +1,7 @@
 """Uploads and their states, against a folder as the store."""
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,8 @@ import pytest
 from coldpress.errors import Forbidden, InvalidRequest, NotFound
 from coldpress.store import Store
 from coldpress.uploads import (
+    ATTEMPT_SECONDS,
+    SILENT_END,
     Upload,
     check_filename,
     new_upload,
@@ -138,10 +141,20 @@ def test_the_states_of_an_upload(store: Store) -> None:
 
     assert state() == {"state": "waiting"}
     store.overwrite(upload.key, b"onnx")
+    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    old = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - ATTEMPT_SECONDS - 5))
+    silent = {"state": "failed", "reason": SILENT_END}
     assert state() == {"state": "received"}
     for stored, seen in [
         ({"state": "checking"}, {"state": "checking"}),
         ({"state": "registering", "manifest": {}}, {"state": "checking"}),
+        ({"state": "checking", "at": now, "tries": 3}, {"state": "checking"}),
+        ({"state": "checking", "at": old, "tries": 2}, silent | {"tries": 2, "again": True}),
+        ({"state": "registering", "at": old, "tries": 3}, silent | {"tries": 3, "again": False}),
+        (
+            {"state": "checking", "at": now, "tries": 3, "error": "no right"},
+            {"state": "failed", "reason": "no right", "tries": 3, "again": False},
+        ),
         ({"state": "ready", "version": 3}, {"state": "ready", "version": 3, "alias": "dev"}),
         ({"state": "rejected", "reason": "no ONNX"}, {"state": "rejected", "reason": "no ONNX"}),
     ]:

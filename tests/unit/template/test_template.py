@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from coldpress import uploads
+
 from ...support import cloudformation
 
 KEY = "arn:aws:kms:eu-central-1:123456789012:key/k"
@@ -192,6 +194,12 @@ def test_queues_are_encrypted_and_only_this_one_redrives_to_the_dead_letters() -
     }
     ingest = of_type("AWS::Lambda::Function")["IngestFunction"]
     assert queues["IngestQueue"]["VisibilityTimeout"] >= 6 * ingest["Timeout"]
+
+
+def test_an_upload_is_called_given_up_when_the_queue_gives_it_up() -> None:
+    queue = of_type("AWS::SQS::Queue")["IngestQueue"]
+    assert queue["RedrivePolicy"]["maxReceiveCount"] == uploads.TRIES
+    assert of_type("AWS::Lambda::Function")["IngestFunction"]["Timeout"] < uploads.ATTEMPT_SECONDS
 
 
 def test_everything_refuses_plain_http() -> None:

@@ -21,10 +21,12 @@ class Message(NamedTuple):
 
     id: str
     body: Any
+    tries: int = 0
+    """How often the queue has delivered it, this time included; 0: nobody counts."""
 
 
-def handle(event: dict[str, Any], ingest: Callable[[str], object]) -> dict[str, Any]:
-    """Calls `ingest` with the key of every model file that `event` tells of.
+def handle(event: dict[str, Any], ingest: Callable[[str, int], object]) -> dict[str, Any]:
+    """Calls `ingest` with the key of every model file that `event` tells of, and the message's tries.
 
     `ingest` raises only what a later try may cure; a refused upload is a success.
 
@@ -38,7 +40,7 @@ def handle(event: dict[str, Any], ingest: Callable[[str], object]) -> dict[str, 
     for message in messages(event):
         try:
             for key in keys(message.body):
-                ingest(key)
+                ingest(key, message.tries)
         except Exception:  # one message's failure must not take the others with it
             traceback.print_exc(file=sys.stderr)
             failed.append(message.id)
@@ -54,7 +56,8 @@ def messages(event: dict[str, Any]) -> Iterator[Message]:
         yield Message("", event)
         return
     for record in records:
-        yield Message(record["messageId"], record["body"])
+        tries = record.get("attributes", {}).get("ApproximateReceiveCount", "0")
+        yield Message(record["messageId"], record["body"], int(tries))
 
 
 def keys(body: Any) -> Iterator[str]:

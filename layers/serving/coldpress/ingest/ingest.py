@@ -5,12 +5,13 @@ import json
 import os
 import sys
 import time
+from contextlib import suppress
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any
 
 from coldpress import settings
-from coldpress.errors import InvalidRequest, NotFound, Unavailable
+from coldpress.errors import ColdpressError, InvalidRequest, NotFound, Unavailable
 from coldpress.ingest import checks, graph, isolation, metadata, scratch, transaction, trial
 from coldpress.ingest.refusal import Refused
 from coldpress.ingest.transaction import Record, Superseded
@@ -39,19 +40,22 @@ class Ingest:
         memory = config.memory_mb or int(os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "0"))
         return cls(config._replace(memory_mb=memory))
 
-    def __call__(self, key: str, seconds: float = 600.0) -> dict[str, Any]:
+    def __call__(self, key: str, tries: int = 0, *, seconds: float = 600.0) -> dict[str, Any]:
         """Ingests the object at `key` within `seconds`; what became of it, also written to the log as a line.
+
+        `tries`: how often the event has come, this time included; 0 where nobody counts.
 
         Raises:
             Unavailable, Conflict: not now; the event should come again.
         """
-        run = _Run(self.store, self._settings, key, time.monotonic() + seconds)
+        run = _Run(self.store, self._settings, key, tries, time.monotonic() + seconds)
         try:
             outcome = run.outcome()
         except Superseded:
             outcome = {"outcome": "superseded"}
         except Exception as error:
             run.log({"outcome": "failed", "error": f"{type(error).__name__}: {error}"})
+            run.tell_failure(error)
             raise
         run.log(outcome)
         return outcome
@@ -60,11 +64,13 @@ class Ingest:
 class _Run:
     """One attempt at one upload. Its stages are timed in milliseconds."""
 
-    def __init__(self, store: Store, config: Settings, key: str, deadline: float) -> None:
+    def __init__(self, store: Store, config: Settings, key: str, tries: int, deadline: float) -> None:
         self._store = store
         self._settings = config
         self._key = key
+        self._tries = tries
         self._deadline = deadline
+        self._taken: tuple[Upload, Record] | None = None
         self._at = time.perf_counter()
         self._ms: dict[str, float] = {}
         self._fields: dict[str, Any] = {"event": "ingest", "key": key}
@@ -82,17 +88,22 @@ class _Run:
             transaction.tell_rejection(self._store, self._key, stored)
             return {"outcome": "rejected", "reason": str(error)}
         self._fields |= {"model": upload.model, "upload": upload.id}
-        record = transaction.take(self._store, upload, info.etag)
+        record = self._take(upload, info)
         if record.state == transaction.REGISTERING:
             version = self._finish(upload, record)
             if record.stored["etag"] == info.etag:
                 return {"outcome": "ready", "version": version}
-            record = transaction.take(self._store, upload, info.etag)
+            record = self._take(upload, info)
         if record.state == transaction.REJECTION:
             transaction.tell_rejection(self._store, self._key, record.stored)
         if record.state != transaction.CHECKING:
             return {"outcome": "known", "state": record.state}
         return self._check_and_register(upload, info, record)
+
+    def _take(self, upload: Upload, info: Info) -> Record:
+        record = transaction.take(self._store, upload, info.etag, self._tries)
+        self._taken = upload, record
+        return record
 
     def _check_and_register(self, upload: Upload, info: Info, record: Record) -> dict[str, Any]:
         with scratch.folder() as folder:
@@ -106,6 +117,7 @@ class _Run:
             manifest = self._upload_artifacts(manifest, version, folder)
         self._lap("store")
         record = transaction.commit(self._store, upload, record, manifest)
+        self._taken = upload, record
         return {"outcome": "ready", "version": self._finish(upload, record)}
 
     def _finish(self, upload: Upload, record: Record) -> int:
@@ -179,6 +191,15 @@ class _Run:
         return manifest._replace(version=version, artifacts=tuple(artifacts))
 
     # ------------------------------------------------------------------ the log
+    def tell_failure(self, error: Exception) -> None:
+        """Lets `GET /uploads/{id}` tell of a failed attempt, where the store can still be written to."""
+        known = isinstance(error, ColdpressError)
+        reason = str(error) if known else "an unexpected error, which the log of ingest has"
+        if self._taken is not None:
+            # What failed may be the store itself; the log line is there already.
+            with suppress(ColdpressError, Superseded):
+                transaction.fail(self._store, *self._taken, reason, self._tries)
+
     def _lap(self, stage: str) -> None:
         now = time.perf_counter()
         self._ms[stage] = round((now - self._at) * 1000, 1)

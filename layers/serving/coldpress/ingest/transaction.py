@@ -39,11 +39,12 @@ class Record(NamedTuple):
         return str(self.stored["state"])
 
 
-def take(store: Store, upload: Upload, etag: str) -> Record:
+def take(store: Store, upload: Upload, etag: str, tries: int = 0) -> Record:
     """The record of this upload, made ours unless it needs no checking.
 
     Args:
         etag: of the uploaded object. The same object is checked once; another one under its key is new.
+        tries: how often the event has come; kept for whoever asks what became of the upload.
 
     Returns:
         `checking`: ours. `registering`: to be finished by `finish`. `ready`, `rejected`: nothing to check.
@@ -51,7 +52,7 @@ def take(store: Store, upload: Upload, etag: str) -> Record:
     Raises:
         Conflict: many attempts keep taking it from each other; try later.
     """
-    mine = {"state": CHECKING, "etag": etag, "attempt": os.urandom(8).hex(), "at": now()}
+    mine = {"state": CHECKING, "etag": etag, "attempt": os.urandom(8).hex(), "at": now(), "tries": tries}
     for _ in range(ROUNDS):
         try:
             blob = store.get(upload.progress_key)
@@ -114,6 +115,12 @@ def reject(store: Store, upload: Upload, record: Record, reason: str) -> None:
     """Records why the upload was refused; the upload itself stays. Raises `Superseded`."""
     moved = _move(store, upload, record, {"state": REJECTION, "reason": reason})
     tell_rejection(store, upload.key, moved.stored)
+
+
+def fail(store: Store, upload: Upload, record: Record, reason: str, tries: int) -> None:
+    """Records why an attempt failed; the next one goes on from the same state. Raises `Superseded`."""
+    kept = {name: value for name, value in record.stored.items() if name not in ("at", "attempt", "etag")}
+    _move(store, upload, record, kept | {"error": reason, "tries": tries})
 
 
 def tell_rejection(store: Store, key: str, stored: dict[str, Any]) -> None:

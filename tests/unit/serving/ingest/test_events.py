@@ -137,8 +137,9 @@ def test_what_is_no_storage_event_is_an_error(body: str) -> None:
 def test_all_messages_of_a_batch_are_handled_and_only_failed_ones_come_again() -> None:
     seen = []
 
-    def ingest(key: str) -> None:
+    def ingest(key: str, tries: int) -> None:
         seen.append(key)
+        assert tries == 1
         if key.endswith("/1.onnx"):
             raise Unavailable("object storage did not answer")
 
@@ -155,7 +156,7 @@ def test_all_messages_of_a_batch_are_handled_and_only_failed_ones_come_again() -
 
 
 def test_an_unexpected_exception_is_a_failure_too(capsys: pytest.CaptureFixture[str]) -> None:
-    def ingest(key: str) -> None:
+    def ingest(key: str, _tries: int) -> None:
         raise ZeroDivisionError(key)
 
     assert handle(sqs(s3_event()), ingest) == {"batchItemFailures": [{"itemIdentifier": "message-0"}]}
@@ -164,11 +165,11 @@ def test_an_unexpected_exception_is_a_failure_too(capsys: pytest.CaptureFixture[
 
 @pytest.mark.parametrize("event", [s3_event(), eventbridge()])
 def test_without_a_queue_a_failure_is_raised_so_that_lambda_tries_again(event: dict[str, Any]) -> None:
-    seen: list[str] = []
-    assert handle(event, seen.append) == {"batchItemFailures": []}
-    assert seen == [KEY]
+    seen: list[tuple[str, int]] = []
+    assert handle(event, lambda *told: seen.append(told)) == {"batchItemFailures": []}
+    assert seen == [(KEY, 0)]
 
-    def fail(key: str) -> None:
+    def fail(key: str, _tries: int) -> None:
         raise Unavailable(key)
 
     with pytest.raises(Unavailable, match="deliver it again"):
