@@ -1,16 +1,20 @@
 """What a training run has to beat: simple models of scikit-learn on the very same rows."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
 
 import numpy as np
+from sklearn.compose import make_column_transformer
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegression
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression, RidgeCV
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
-from coldpress_build.data.dataset import Dataset
+from coldpress_build.data.dataset import Array, Dataset
 from coldpress_build.data.split import Parts
 
 ACCURACY, R2 = "accuracy", "R²"
@@ -27,6 +31,8 @@ class Baseline:
     test: float
     trivial: float
     seconds: float
+    answers: Array = field(compare=False, repr=False, metadata={"json": False})
+    """To the test rows: class indices, or values. Other models are compared with it row by row."""
 
 
 def fitted(name: str, model: Any, parts: Parts, rows: Callable[[Dataset], Any]) -> Baseline:
@@ -45,6 +51,7 @@ def fitted(name: str, model: Any, parts: Parts, rows: Callable[[Dataset], Any]) 
         float(model.score(rows(parts.test), test)),
         trivial,
         perf_counter() - started,
+        np.asarray(model.predict(rows(parts.test))),
     )
 
 
@@ -52,3 +59,41 @@ def text_baseline(parts: Parts) -> Baseline:
     """scikit-learn's defaults, fitted on the training part."""
     model = make_pipeline(TfidfVectorizer(), LogisticRegression(max_iter=1000))
     return fitted("TF-IDF + logistic regression", model, parts, lambda data: data.columns["text"])
+
+
+def table_baseline(parts: Parts) -> Baseline:
+    """A linear model or gradient boosting, whichever is better on the validation part."""
+    columns = parts.train.columns
+    texts = [place for place, column in enumerate(_flat(columns)) if column.dtype == object]
+    numbers = [place for place, column in enumerate(_flat(columns)) if column.dtype != object]
+    line: Any = LogisticRegression(max_iter=2000) if parts.train.classes else RidgeCV(np.logspace(-3, 3, 13))
+    trees = HistGradientBoostingClassifier if parts.train.classes else HistGradientBoostingRegressor
+    linear = make_pipeline(
+        make_column_transformer(
+            (make_pipeline(SimpleImputer(strategy="median"), StandardScaler()), numbers),
+            (OneHotEncoder(handle_unknown="ignore"), texts),
+        ),
+        line,
+    )
+    ordinal = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=np.nan)
+    boosted = make_pipeline(
+        make_column_transformer((ordinal, texts), ("passthrough", numbers)), trees(random_state=0)
+    )
+    name = "logistic regression" if parts.train.classes else "ridge regression"
+    found = [
+        fitted(name, linear, parts, _side_by_side),
+        fitted("gradient boosting", boosted, parts, _side_by_side),
+    ]
+    return max(found, key=lambda one: one.validation)
+
+
+def _flat(columns: Mapping[str, Array]) -> list[Array]:
+    """Columns of one value a row."""
+    found = []
+    for column in columns.values():
+        found += [column] if column.ndim == 1 else list(column.T)
+    return found
+
+
+def _side_by_side(data: Dataset) -> Array:
+    return np.stack([column.astype(object) for column in _flat(data.columns)], axis=1)

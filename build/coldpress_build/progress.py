@@ -7,6 +7,9 @@ from time import perf_counter
 
 from rich.console import Console
 
+BAR = 20
+"""Cells of a progress bar."""
+
 
 class Progress:
     """Tells stages and their steps on stderr; `seconds` keeps how long each stage took.
@@ -20,6 +23,7 @@ class Progress:
         self.seconds: dict[str, float] = {}
         self._status = self.console.status("")
         self._stage = ""
+        self._part = ""
         self._outcome = ""
 
     @contextmanager
@@ -34,9 +38,20 @@ class Progress:
             f"{name:<10}{self.seconds[name]:6.1f} s  {self._outcome}", markup=False, soft_wrap=True
         )
 
+    @contextmanager
+    def part(self, name: str, share: float) -> Iterator[None]:
+        """One of several parts of a stage, after `share` (0 to 1) of the whole is done: a bar shows it."""
+        done = round(share * BAR)
+        before, self._part = self._part, f"{'█' * done}{'░' * (BAR - done)} {name}, "
+        self.tell("…")
+        try:
+            yield
+        finally:
+            self._part = before
+
     def tell(self, what: str) -> None:
         """What happens now."""
-        self._status.update(f"{self._stage}: {what}")
+        self._status.update(f"{self._stage}: {self._part}{what}")
 
     def conclude(self, outcome: str) -> None:
         """What this stage's finished line will say."""

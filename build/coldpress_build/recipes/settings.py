@@ -1,16 +1,22 @@
 """The settings that all recipes share: how a network is fitted, and how the data is divided."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from coldpress_build.config import within
 from coldpress_build.data.dataset import Dataset
 from coldpress_build.data.split import Parts, split
 from coldpress_build.engine import Training
+from coldpress_build.search import COMMON, Choice
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings(Training):
     """Settings of a recipe; `--set name=value` overrides one."""
+
+    space: ClassVar[Mapping[str, Choice]] = COMMON
+    """What a sweep may try."""
 
     seed: int = 0
     """Of the split, and the first of the restarts."""

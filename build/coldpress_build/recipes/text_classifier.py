@@ -4,7 +4,9 @@ A second embedding of hashed word pairs was tried and lost 3 points of validatio
 the moving average of the weights won 0.7.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import onnx
@@ -18,12 +20,21 @@ from coldpress_build.data.split import Parts
 from coldpress_build.recipes.recipe import Prepared
 from coldpress_build.recipes.settings import Settings
 from coldpress_build.recipes.words import WARM_UP, WordReader, load_texts
+from coldpress_build.search import COMMON, Choice, OneOf, Uniform
 from coldpress_build.text.tokeniser import PAD, UNKNOWN
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config(Settings):
     """Settings of the recipe; `--set name=value` overrides one."""
+
+    space: ClassVar[Mapping[str, Choice]] = COMMON | {
+        "dimension": OneOf(32, 64, 128),
+        "hidden": OneOf(32, 64, 128),
+        "dropout": Uniform(0.1, 0.7),
+        "word_dropout": Uniform(0.0, 0.3),
+        "min_count": OneOf(1, 2, 3),
+    }
 
     restarts: int = 3
     min_count: int = 2
@@ -79,7 +90,6 @@ class TextClassifier:
     """Learns which class a text belongs to, from texts with a label each."""
 
     name = "text-classifier"
-    summary = "the class of a text: word embeddings, averaged; movie reviews unless you give data"
     config = Config
 
     def load(self, source: str | None, config: Config) -> Dataset:

@@ -1,1 +1,1 @@
-"""What came out: `report.json` for programs, `report.png` and a self-contained `index.html` for people."""
+"""What came out: `report.json` for programs and a self-contained `index.html` for people."""

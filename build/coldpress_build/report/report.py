@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from coldpress_build.baseline import Baseline
+from coldpress_build.crossvalidation import CrossValidation
 from coldpress_build.engine import Fit
-from coldpress_build.evaluate import Evaluation
+from coldpress_build.evaluation.evaluate import Evaluation
 from coldpress_build.files import write_atomic
 from coldpress_build.press.press import Pressed
 from coldpress_build.report.json_text import to_json
+from coldpress_build.sweep import Sweep
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,8 @@ class Training:
     evaluation: Evaluation
     baseline: Baseline
     export_difference: float
+    cross_validation: CrossValidation | None = None
+    sweep: Sweep | None = None
 
 
 @dataclass(frozen=True)
@@ -45,12 +49,9 @@ class Report:
 
 
 def write(report: Report, folder: Path) -> Path:
-    """Write the three files into `folder`; answers the page's path."""
-    # Both describe a Report themselves; matplotlib also takes a second to import.
+    """Write report.json and index.html into `folder`; answers the page's path."""
+    # It describes a Report itself; matplotlib also takes a second to import.
     from coldpress_build.report.page import page
-    from coldpress_build.report.pictures import picture
 
-    drawing = picture(report)
     write_atomic(folder / "report.json", to_json(report))
-    write_atomic(folder / "report.png", drawing)
-    return write_atomic(folder / "index.html", page(report, drawing))
+    return write_atomic(folder / "index.html", page(report))

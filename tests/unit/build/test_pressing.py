@@ -57,7 +57,7 @@ def test_columns_side_by_side_make_the_only_input(tmp_path: Path) -> None:
     files = sorted(
         str(path.relative_to(result.folder)) for path in result.folder.rglob("*") if path.is_file()
     )
-    assert files == ["model.onnx", "report/index.html", "report/report.json", "report/report.png"]
+    assert files == ["model.onnx", "report/index.html", "report/report.json"]
     assert result.model.stat().st_size == result.pressed.best.bytes
 
 

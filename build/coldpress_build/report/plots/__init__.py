@@ -1,0 +1,1 @@
+"""The report's pictures, one subject a file: each function draws one `Plot`."""
