@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 from google.protobuf.message import DecodeError
+from onnx.external_data_helper import ExternalDataInfo, uses_external_data
 
 from coldpress.ort import TensorSpec
 from coldpress_build import runs
@@ -17,17 +18,23 @@ from coldpress_build.pipeline import MODEL, REPORT, outcome
 from coldpress_build.press.gate import Gate
 from coldpress_build.press.heldout import HeldOut
 from coldpress_build.press.press import Pressed, press
+from coldpress_build.press.static import Rows
 from coldpress_build.progress import Progress
 from coldpress_build.report.report import Report, write
 from coldpress_build.serving import DTYPES, ServedModel
 
+MAX_BYTES = 2**31 - 2**20
+"""An ONNX file with its weights inside ends at 2 GiB, which is protobuf's limit."""
+CALIBRATION_ROWS = 512
+
 
 @dataclass(frozen=True)
 class PressResult:
-    """What pressing made: `model` is the winner's file."""
+    """What pressing made: `model` is the winner's file, `original` the one that was pressed."""
 
     folder: Path
     model: Path
+    original: Path
     report: Path
     pressed: Pressed
 
@@ -39,9 +46,13 @@ def press_file(
     *,
     label_column: str = "label",
     gate: Gate | None = None,
+    calibration: int | None = None,
     silent: bool = False,
 ) -> PressResult:
     """Press the ONNX file `model` under the gate, with the rows of `data` (see `tables.read_table`).
+
+    `calibration` rows, drawn at random, are for the ranges of activations, and the gate does not see them;
+    None: a fifth of the rows, at most CALIBRATION_ROWS; 0: none, and no static candidate.
 
     Each input takes the column of its name. Where the model has one input of numbers [batch, n] and there is
     no such column, the n columns beside the label make it, in order.
@@ -52,19 +63,24 @@ def press_file(
     """
     progress = Progress(silent=silent)
     with progress.stage("data"):
-        whole = _load(model)
-        rows = _held_out(ServedModel.open(model), data, label_column)
-        progress.conclude(f"{data.name}: {len(rows):,} rows")
+        inside = _is_whole(model)
+        rows, ranges = divided(_held_out(ServedModel.open(model), data, label_column), calibration)
+        held = len(next(iter(ranges.values()))) if ranges else 0
+        progress.conclude(f"{data.name}: {len(rows):,} rows to judge by, {held:,} to calibrate with")
     run_id = runs.new_id(f"press-{model.stem}")
     with (
         runs.whole_folder(out / run_id) as folder,
         tempfile.TemporaryDirectory(prefix="coldpress-") as scratch,
     ):
         with progress.stage("press"):
-            original = Path(scratch) / "original.onnx"
-            # Weights that lie beside the file come into it: like is compared with like, one file each.
-            onnx.save(whole, original)
-            pressed, winner = press(original, Path(scratch), rows, None, gate or Gate(), progress)
+            original = model
+            if not inside:
+                # Weights that lie beside the file come into it: like is compared with like, one file each.
+                original = Path(scratch) / "original.onnx"
+                onnx.save(onnx.load(model), original)
+            pressed, winner = press(
+                original, Path(scratch), rows, None, gate or Gate(), progress, calibration=ranges
+            )
             progress.conclude(outcome(pressed))
         write_atomic(folder / MODEL, winner.read_bytes())
         report = Report(
@@ -72,19 +88,53 @@ def press_file(
         )
         write(report, folder / REPORT)
     target = out / run_id
-    return PressResult(target, target / MODEL, target / REPORT / "index.html", pressed)
+    return PressResult(target, target / MODEL, model, target / REPORT / "index.html", pressed)
 
 
-def _load(path: Path) -> onnx.ModelProto:
+def divided(rows: HeldOut, calibration: int | None) -> tuple[HeldOut, Rows | None]:
+    """The rows that the gate judges by, and those that ranges are taken from.
+
+    Raises:
+        DataError: too few rows are left to judge by.
+    """
+    count = min(CALIBRATION_ROWS, len(rows) // 5) if calibration is None else calibration
+    if count >= len(rows) - 1:
+        raise DataError(
+            f"{count} rows to calibrate with leave {max(len(rows) - count, 0)} of {len(rows)} to judge by; "
+            f"{len(rows) // 5} would be a fifth"
+        )
+    order = np.random.default_rng(0).permutation(len(rows))  # a file may be sorted by class
+    kept, drawn = np.sort(order[count:]), np.sort(order[:count])
+    held = HeldOut({name: column[kept] for name, column in rows.inputs.items()}, rows.target[kept])
+    return held, {name: column[drawn] for name, column in rows.inputs.items()} if count else None
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether the file has its weights inside."""
     try:
-        model = onnx.load(path)
+        model = onnx.load(path, load_external_data=False)
     except OSError as error:
         raise BuildError(f"{path} cannot be read: {error.strerror or error}") from error
     except DecodeError:
         raise BuildError(f"{path} is no ONNX model") from None
     if not model.graph.node:
         raise BuildError(f"{path} is no ONNX model: it has no graph")
-    return model
+    beside = [tensor for tensor in model.graph.initializer if uses_external_data(tensor)]
+    names = {ExternalDataInfo(tensor).location for tensor in beside}
+    size = path.stat().st_size + sum(_size(path.parent / name) for name in names)
+    if size > MAX_BYTES:
+        raise BuildError(
+            f"{path} has {size / 1e9:.2f} GB with its weights; the tools take {MAX_BYTES / 1e9:.2f} GB. "
+            "Export it in half precision, or publish it as it is"
+        )
+    return not beside
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError as error:
+        raise BuildError(f"{path}, which holds weights, cannot be read: {error.strerror or error}") from error
 
 
 def _held_out(model: ServedModel, path: Path, label_column: str) -> HeldOut:

@@ -8,10 +8,18 @@ import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from coldpress_build import pressing
 from coldpress_build.errors import BuildError, DataError
-from coldpress_build.pressing import press_file
+from coldpress_build.press import measure
+from coldpress_build.press.heldout import HeldOut
+from coldpress_build.pressing import divided, press_file
 
 WIDTH = 4
+
+
+@pytest.fixture(autouse=True)
+def _few_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measure, "ROUNDS", 5)
 
 
 def write_model(path: Path, *, split: bool = False, rank: int = 2) -> NDArray[np.float32]:
@@ -53,7 +61,7 @@ def test_columns_side_by_side_make_the_only_input(tmp_path: Path) -> None:
     result = press_file(model, tmp_path / "rows.csv", tmp_path / "out", label_column="answer", silent=True)
     assert result.pressed.scoring.metric == "R²"
     assert result.pressed.original.answers.score == pytest.approx(100.0, abs=1e-3)
-    assert result.pressed.rows == 40
+    assert result.pressed.rows == 32  # a fifth is kept to calibrate with
     files = sorted(
         str(path.relative_to(result.folder)) for path in result.folder.rglob("*") if path.is_file()
     )
@@ -81,7 +89,7 @@ def test_inputs_take_the_columns_of_their_names(tmp_path: Path) -> None:
         ),
         ({"x": np.array(["a"] * 40), "label": np.arange(40.0)}, "'x' holds text, and the model takes FP32"),
         ({"x": rows(), "label": np.ones((40, 2))}, r"'label' must hold one value a row, not \[2\]"),
-        ({"x": rows(), "label": np.ones(40)}, r"the target is 1.0 in all 40 rows"),
+        ({"x": rows(), "label": np.ones(40)}, r"the target is 1.0 in all 32 rows"),
     ],
 )
 def test_data_that_does_not_fit_is_an_error(
@@ -117,3 +125,51 @@ def test_a_model_whose_answer_is_no_label_cannot_be_scored(tmp_path: Path) -> No
     np.savez(tmp_path / "rows.npz", x=rows()[:, None, :], label=np.arange(40.0))
     with pytest.raises(BuildError, match=r"no output can be compared .* y \(tensor of FP32 \[-1, 1, 1\]\)"):
         press_file(tmp_path / "m.onnx", tmp_path / "rows.npz", tmp_path / "out", silent=True)
+
+
+def test_weights_beside_the_file_come_into_it(tmp_path: Path) -> None:
+    target = rows() @ write_model(tmp_path / "m.onnx")
+    model = onnx.load(tmp_path / "m.onnx")
+    onnx.save(
+        model, tmp_path / "beside.onnx", save_as_external_data=True, location="beside.data", size_threshold=0
+    )
+    np.savez(tmp_path / "rows.npz", x=rows(), label=target[:, 0].astype(np.float64))
+    result = press_file(tmp_path / "beside.onnx", tmp_path / "rows.npz", tmp_path / "out", silent=True)
+    assert result.pressed.original.bytes > (tmp_path / "beside.data").stat().st_size
+    assert result.original == tmp_path / "beside.onnx"
+    # The winner stands alone.
+    assert not any(
+        tensor.data_location == TensorProto.EXTERNAL
+        for tensor in onnx.load(result.model, load_external_data=False).graph.initializer
+    )
+    (tmp_path / "beside.data").unlink()
+    with pytest.raises(BuildError, match=r"beside\.data, which holds weights, cannot be read: No such file"):
+        press_file(tmp_path / "beside.onnx", tmp_path / "rows.npz", tmp_path / "out", silent=True)
+
+
+def test_a_model_beyond_protobufs_limit_is_refused_by_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pressing, "MAX_BYTES", 1000)
+    write_model(tmp_path / "m.onnx")
+    with pytest.raises(BuildError, match=r"m\.onnx has 0\.00 GB with its weights; .* publish it as it is"):
+        press_file(tmp_path / "m.onnx", tmp_path / "rows.npz", tmp_path / "out", silent=True)
+
+
+@pytest.mark.parametrize(
+    ("asked", "judged", "ranges"), [(None, 80, 20), (0, 100, 0), (30, 70, 30), (98, 2, 98)]
+)
+def test_rows_are_judged_by_or_calibrated_with_never_both(
+    asked: int | None, judged: int, ranges: int
+) -> None:
+    held, drawn = divided(HeldOut({"x": np.arange(100)}, np.arange(100)), asked)
+    assert len(held) == judged
+    np.testing.assert_array_equal(held.inputs["x"], held.target)
+    assert (drawn is None) == (ranges == 0)
+    both = set(held.target.tolist()) | set([] if drawn is None else drawn["x"].tolist())
+    assert len(both) == 100
+
+
+def test_rows_must_be_left_to_judge_by() -> None:
+    with pytest.raises(DataError, match="99 rows to calibrate with leave 1 of 100 to judge by"):
+        divided(HeldOut({"x": np.arange(100)}, np.arange(100)), 99)
