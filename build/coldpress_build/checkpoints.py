@@ -35,8 +35,16 @@ class Checkpoints:
     prefix: str = ""
     resume: bool = True
     """Whether what is there already counts; otherwise the first save replaces it."""
+    keep: bool = True
+    """Whether they stay when the run is done."""
     _etag: str | None = field(default=None, repr=False)
     _kept: list[dict[str, Any]] = field(default_factory=list, repr=False)
+
+    @classmethod
+    def at(cls, place: str | Path, *, resume: bool) -> "Checkpoints":
+        """Those at a store's URL, or in a folder."""
+        url = str(place) if "://" in str(place) else f"file://{Path(place).absolute()}"
+        return cls(url, resume=resume, keep=False)
 
     @cached_property
     def _store(self) -> Store:
@@ -50,7 +58,7 @@ class Checkpoints:
 
     def within(self, name: str) -> "Checkpoints":
         """Those of one part of the work."""
-        return Checkpoints(self.store_url, f"{self.prefix}/{name}".lstrip("/"), self.resume)
+        return Checkpoints(self.store_url, f"{self.prefix}/{name}".lstrip("/"), self.resume, self.keep)
 
     def names(self) -> list[str]:
         """The parts that have some."""

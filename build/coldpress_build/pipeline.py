@@ -128,6 +128,8 @@ def _run(
             seconds=progress.seconds,
         )
         write_atomic(folder / "metrics.json", to_json(result.metrics()))
+    if checkpoints and not checkpoints.keep:
+        checkpoints.remove()
     return result
 
 

@@ -23,7 +23,7 @@ class Commands(TyperGroup):
             if ctx.params.get("debug"):
                 raise
             typer.echo(f"error: {_words(error)}", err=True)
-            raise typer.Exit(FAILED) from None
+            raise typer.Exit(getattr(error, "exit_status", FAILED)) from None
 
 
 def _words(error: Exception) -> str:

@@ -38,6 +38,23 @@ def train(
             "--publish", metavar="NAME", help="Publish the result as this model.", show_default=False
         ),
     ] = "",
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Go on where a run of the same recipe, data and settings was interrupted; "
+            "from the beginning if none was.",
+        ),
+    ] = False,
+    checkpoints: Annotated[
+        str,
+        typer.Option(
+            "--checkpoints",
+            metavar="URL",
+            help="Where checkpoints go, a folder or s3://bucket; checkpoints/ in the state folder.",
+            show_default=False,
+        ),
+    ] = "",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the result only.")] = False,
     json: Json = False,
     url: Url = DEFAULT_URL,
@@ -56,6 +73,10 @@ def train(
     The run's folder gets the model before and after the press, the figures and a report. The press picks the
     smallest candidate that answers as well, as fast and the same in any batch; the original if there is none.
 
+    A checkpoint is kept every minute until the run is done. SIGTERM ends it with one, and with status 75;
+    --resume goes on from the last one, to the same model. Several processes: torchrun --nproc-per-node 2
+    --no-python coldpress train RECIPE.
+
     Example: coldpress train text-classifier --set epochs=10
     """
     # torch takes seconds to import: not for a name that is no recipe.
@@ -73,9 +94,11 @@ def train(
         given = dict(pair.split("=", 1) for pair in settings or [])
         order = Order(recipe, given, str(data or ""), publish, nodes, gpus, expected_minutes)
         return order_run(order, on, state, stage, region, follow=follow, json=json)
+    from coldpress_build.checkpoints import Checkpoints
     from coldpress_build.pipeline import run
 
-    result = run(recipe, config, out or state / "runs", data=data, silent=quiet)
+    kept = Checkpoints.at(checkpoints or state / "checkpoints", resume=resume)
+    result = run(recipe, config, out or state / "runs", data=data, checkpoints=kept, silent=quiet)
     if json:
         print_json({"folder": str(result.folder), "model": str(result.model)} | result.metrics())
     else:
