@@ -8,7 +8,7 @@ gc.disable()
 
 from coldpress import engine  # noqa: E402
 
-# ONNX Runtime is opened while the rest is imported.
+# ONNX Runtime is opened while the rest is imported, unless `sitecustomize` has begun already.
 engine.begin(os.environ.get("COLDPRESS_ORT_LIBRARY", ""))
 
 from coldpress.serving import DataPlane  # noqa: E402

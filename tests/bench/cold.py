@@ -67,11 +67,12 @@ def noop() -> Start:
 
 
 def ours(world: World, package: packages.Package, name: str, *, binary: bool = False) -> Start:
-    """Our predict function, as it ships."""
+    """Our predict function, as it ships: the template's PYTHONPATH names its own folder too."""
     variables = {"COLDPRESS_STORE": world.url, "COLDPRESS_ORT_LIBRARY": str(package.library)}
     event = events.ours(world, world.models[name], binary=binary)
     memory = MEMORY_OF.get(name, MEMORY_MB)
-    return _function(package.function, world.variables | variables, event, [package.python], memory)
+    paths = [package.function, package.python]
+    return _function(package.function, world.variables | variables, event, paths, memory)
 
 
 def peer(world: World, kind: str, name: str, *, binary: bool = False) -> Start:

@@ -137,8 +137,10 @@ def ours() -> Package:
     shutil.copytree(REPOSITORY / "layers/serving/coldpress", layer / "python" / "coldpress", ignore=ignored)
     function = current / "predict"
     shutil.copytree(REPOSITORY / "functions/predict", function, ignore=ignored)
-    for folder in (layer, function):
-        compile_all(folder)
+    compile_all(layer)
+    # As the layer's Makefile does: without docstrings.
+    compile_all(layer / "python" / "coldpress", level=2)
+    compile_all(function)
     parts = (layer, folders["onnxruntime"], function)
     (library,) = (folders["onnxruntime"] / "lib").glob("libonnxruntime.so*")
     return Package(
@@ -165,14 +167,16 @@ def _layer(name: str, target: str) -> Path:
     return _made(f"layer-{name}-{TAG}", texts, make)
 
 
-def compile_all(folder: Path) -> None:
-    """Bytecode beside every module, used whatever the time stamps are."""
-    mode = ["--invalidation-mode", "unchecked-hash"]
+def compile_all(folder: Path, level: int = 0) -> None:
+    """Bytecode beside every module, used whatever the time stamps are; 2 leaves docstrings out."""
+    mode = ["-f", "-o", str(level), "--invalidation-mode", "unchecked-hash"]
     # Some packages carry templates that are no valid Python: their failure is no failure.
     subprocess.run(
         [sys.executable, "-m", "compileall", "-q", *mode, str(folder)],
         check=False, stdout=subprocess.DEVNULL, timeout=INSTALL_SECONDS,
     )  # fmt: skip
+    for path in folder.rglob("*.opt-2.pyc"):
+        path.replace(path.with_name(path.name.replace(".opt-2.pyc", ".pyc")))
 
 
 def size_of(folder: Path) -> int:

@@ -75,7 +75,13 @@ def _until_answered(
     began = time.monotonic()
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
-            command, env=environment, cwd=folder, stdout=log, stderr=log, start_new_session=True
+            # A session of its own would be a scheduling group of its own: without our niceness.
+            command,
+            env=environment,
+            cwd=folder,
+            stdout=log,
+            stderr=log,
+            process_group=0,
         )
     try:
         while not _answers(port, path, body):

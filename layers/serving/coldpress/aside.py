@@ -11,11 +11,12 @@ T = TypeVar("T")
 class Aside(Generic[T]):
     """A call that is already under way. (`concurrent.futures` would cost an import and a pool.)"""
 
-    def __init__(self, work: Callable[[], T]) -> None:
+    def __init__(self, work: Callable[[], T], *, finished_at_exit: bool = False) -> None:
+        """`finished_at_exit`: the process waits for it before it ends."""
         self._work = work
         self._value: T | None = None
         self._error: Exception | None = None
-        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread = threading.Thread(target=self._run, daemon=not finished_at_exit)
         self._thread.start()
 
     def _run(self) -> None:

@@ -26,7 +26,7 @@ def begin(configured: str) -> "Aside[Library]":
         # Imported here and not in the thread: the two would only take the interpreter from each other, and
         # two threads that import the same modules at once have been seen to fail.
         from coldpress import ort
-        from coldpress.ort.library import one_heap
+        from coldpress.ort.library import two_heaps
 
         options = ort.SessionOptions(optimisation="none")
         open_library, open_session, path = ort.Library.open, ort.Session.open, ort.library_path
@@ -36,6 +36,7 @@ def begin(configured: str) -> "Aside[Library]":
             open_session(library, SMALLEST_MODEL, options).close()
             return library
 
-        one_heap()
-        _opening[configured] = Aside(work)
+        two_heaps()
+        # A process that ends meanwhile would take the library's tables from under the thread: a crash.
+        _opening[configured] = Aside(work, finished_at_exit=True)
     return _opening[configured]

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -148,3 +149,36 @@ def test_nothing_heavy_is_imported_on_the_way_to_an_answer(plane: Plane) -> None
     assert after_request & UNWANTED == set()
     assert {"coldpress.serving", "coldpress.ort"} <= after_request  # else nothing was tried
     assert "coldpress.protocols.tfserving" not in after_request  # a protocol is imported when it is spoken
+
+
+def early(script: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Runs a script in a process that starts as Lambda's do, by the template's PYTHONPATH."""
+    paths = [
+        REPOSITORY / "functions/predict",
+        REPOSITORY / "layers/serving",
+        Path(onnxruntime.__file__).parents[1],
+    ]
+    return subprocess.run(
+        [sys.executable, "-c", script],
+        env={"PYTHONPATH": os.pathsep.join(map(str, paths))} | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def test_onnx_runtime_is_being_opened_before_anything_else_is_imported() -> None:
+    done = early(
+        "from coldpress import engine; print(engine.begin('').result().version, len(engine._opening))"
+    )
+    assert (done.stdout, done.stderr, done.returncode) == (f"{onnxruntime.__version__} 1\n", "", 0)
+
+
+def test_a_process_that_ends_meanwhile_does_not_crash() -> None:
+    assert early("raise SystemExit(3)").returncode == 3
+
+
+def test_a_library_that_is_not_there_is_told_to_the_request_and_not_before() -> None:
+    done = early("print('started')", COLDPRESS_ORT_LIBRARY="/nowhere")
+    assert (done.stdout, done.stderr, done.returncode) == ("started\n", "", 0)

@@ -1,6 +1,7 @@
 """What the template promises, read from what CloudFormation gets to see."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from coldpress import uploads
 
 from ...support import cloudformation
 
+REPOSITORY = Path(__file__).parents[3]
 KEY = "arn:aws:kms:eu-central-1:123456789012:key/k"
 TOPIC = "arn:aws:sns:eu-central-1:123456789012:people"
 OPEN = {
@@ -61,6 +63,14 @@ def test_parameters_reach_the_predict_function() -> None:
     assert predict["Architectures"] == ["arm64"]
     layers = of_type("AWS::Lambda::LayerVersion", Architecture="arm64")
     assert {tuple(layer["CompatibleArchitectures"]) for layer in layers.values()} == {("arm64",)}
+
+
+def test_python_finds_what_opens_onnx_runtime_from_the_start() -> None:
+    predict = of_type("AWS::Lambda::Function")["PredictFunction"]
+    first, *others = predict["Environment"]["Variables"]["PYTHONPATH"].split(":")
+    assert (first, others) == ("/var/task", ["/opt/python", "/var/runtime"])
+    folder = cloudformation.source()["Resources"]["PredictFunction"]["Properties"]["CodeUri"]
+    assert (REPOSITORY / folder / "sitecustomize.py").is_file()
 
 
 def test_two_ways_to_be_warm() -> None:
