@@ -20,6 +20,7 @@ from coldpress_build.progress import Progress
 from coldpress_build.quiet import quiet
 from coldpress_build.training import processes, randomness, state
 from coldpress_build.training.fitting import Fitting
+from coldpress_build.training.losses import Loss
 from coldpress_build.training.results import Fit
 from coldpress_build.training.settings import Training
 from coldpress_build.training.stopping import Interrupted, Stop, asked
@@ -41,10 +42,12 @@ def fit(
     classes: int,
     checkpoints: Checkpoints | None = None,
     tracker: Tracker = NOWHERE,
+    loss: Loss | None = None,
 ) -> Fit:
     """Fit `network` in place; it ends on the CPU with the averaged weights of its best epoch.
 
     `network` answers what a batch holds with logits [rows, classes], or values [rows] where `classes` is 0.
+    `loss` takes the place of the settings' one, and says what a target is.
     With `checkpoints`, it goes on from the latest one, and SIGTERM ends it with one.
 
     Raises:
@@ -55,7 +58,7 @@ def fit(
     world = processes.world(how.device)
     waiting = asked() if checkpoints else nullcontext(Stop())
     with waiting as stop, _as_set(how), randomness.own(seed, world.rank), _advice(how):
-        work = Fitting(network, train, validation, how, seed, classes, world)
+        work = Fitting(network, train, validation, how, seed, classes, world, loss)
         kept = checkpoints.latest() if checkpoints else None
         if checkpoints and kept is not None:
             before = state.unpack(kept, checkpoints.where)

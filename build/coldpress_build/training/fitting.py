@@ -38,6 +38,7 @@ class Fitting:
         seed: int,
         classes: int,
         world: World,
+        loss: Loss | None = None,
     ) -> None:
         """Raises `ConfigurationError` for settings that do not suit the task or the device."""
         if how.precision == "fp16" and world.device.type == "cpu":
@@ -47,7 +48,7 @@ class Fitting:
             )
         self.how, self.seed, self.world = how, seed, world
         self._train, self._validation = train, validation
-        self._loss = Loss.of(how, classes, train.target)
+        self._loss = loss or Loss.of(how, classes, train.target)
         self.signature = state.signature(network, how, seed, len(train))
         # Dividing a network changes what it is: the caller's stays, and gets the best weights in the end.
         divided = how.strategy == "fsdp" and world.size > 1
