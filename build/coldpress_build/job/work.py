@@ -10,6 +10,7 @@ from pathlib import Path
 
 from coldpress import runs
 from coldpress.errors import ColdpressError
+from coldpress.jobs import RETRY_EXIT
 from coldpress.jobs.start import ORDER_FILE
 from coldpress.runs import DATASETS, FAILED, News, Run
 from coldpress.store import Store
@@ -22,7 +23,7 @@ FAILURE = 1
 
 
 def work(environment: Mapping[str, str]) -> int:
-    """Does the run; the exit status: 0 done, else failed."""
+    """Does the run; the exit status: 0 done, `RETRY_EXIT` interrupted, else failed."""
     here = place(environment)
     store = Store(here.store)
     run = runs.read(store, here.run)
@@ -33,21 +34,26 @@ def work(environment: Mapping[str, str]) -> int:
             _finish(store, run)
     except ColdpressError as error:
         print(f"error: {error}", file=sys.stderr, flush=True)  # noqa: T201
-        runs.tell(store, run.id, News(FAILED, runs.now(), reason=str(error), own=True))
-        return FAILURE
+        status: int = getattr(error, "exit_status", FAILURE)
+        if status != RETRY_EXIT:
+            runs.tell(store, run.id, News(FAILED, runs.now(), reason=str(error), own=True))
+        return status
     return 0
 
 
 def _train(store: Store, run: Run) -> None:
     # Seconds of imports: not for a run that has only to be published.
     from coldpress_build import pipeline
+    from coldpress_build.checkpoints import Checkpoints
     from coldpress_build.config import override
     from coldpress_build.recipes import find
 
     config = override(find(run.recipe).config, [f"{key}={value}" for key, value in run.settings.items()])
     with tempfile.TemporaryDirectory(prefix="coldpress-run-") as scratch:
         source = fetched(store, run.data, Path(scratch, "data"))
-        result = pipeline.run(run.recipe, config, Path(scratch, "out"), data=source)
+        # An earlier attempt's, if there was one: this one goes on from there.
+        kept = Checkpoints(store.url, f"{run.folder}checkpoints")
+        result = pipeline.run(run.recipe, config, Path(scratch, "out"), data=source, checkpoints=kept)
         if _is_first(os.environ):
             _keep(store, run, result.folder)
 
