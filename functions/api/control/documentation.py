@@ -22,6 +22,7 @@ TAGS = [
     {"name": "models", "description": "What is registered."},
     {"name": "aliases", "description": "Rolling forward and back: names that point at versions by weight."},
     {"name": "uploads", "description": "New versions."},
+    {"name": "runs", "description": "Training."},
     {"name": "health", "description": "No API key needed."},
     {"name": "Data plane", "description": "Asking models, in three protocols. The predict function answers."},
 ]

@@ -65,9 +65,9 @@ def start_batch(order: Order, stage: str, region: str | None) -> Submitted:
     cloud, stack = Cloud(region), f"coldpress-{stage}"
     with in_words():
         outputs = changes.outputs_of(cloud.formation, stack)
-    if not outputs.get("Training"):
+    if not outputs.get("TrainingQueue"):
         raise InvalidRequest(NO_STACK.format(stack=stack, stage=stage))
     cloud.lend_credentials()
     store = Store(f"s3://{outputs['BucketName']}")
-    batch = Batch(outputs["Training"], cloud.client("batch"))
+    batch = Batch(outputs["TrainingQueue"], cloud.client("batch"))
     return Submitted(start(store, order.run(store), batch), outputs["Url"])

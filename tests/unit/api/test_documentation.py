@@ -34,15 +34,20 @@ def test_what_the_document_promises(api: Any) -> None:
         "alive",
         "end_shadow",
         "list_models",
+        "list_runs",
         "list_versions",
         "move_alias",
         "open_upload",
         "roll_back",
         "set_shadow",
         "show_alias",
+        "show_logs",
         "show_model",
+        "show_run",
         "show_upload",
         "show_version",
+        "start_run",
+        "stop_run",
     }
     known_tags = {tag["name"] for tag in document["tags"]}
     for (_, path), operation in operations.items():

@@ -45,19 +45,19 @@ def submission(run: Run, training: str) -> dict[str, Any]:
     overrides: dict[str, Any] = {"environment": [{"name": RUN_VARIABLE, "value": run.id}]}
     if run.gpus:
         overrides["resourceRequirements"] = [{"type": "GPU", "value": str(run.gpus)}]
+    # Many nodes have a queue of their own too: AWS Batch takes none on the spot market.
+    name = training if run.nodes == 1 else f"{training}-nodes"
     request = {
         "jobName": run.id,
-        "jobQueue": training,
+        "jobQueue": name,
+        "jobDefinition": name,
         "shareIdentifier": run.share,
         "schedulingPriorityOverride": priority(run.minutes),
-        "propagateTags": True,
-        "tags": {"coldpress:run": run.id},
     }
     if run.nodes == 1:
-        return request | {"jobDefinition": training, "containerOverrides": overrides}
+        return request | {"containerOverrides": overrides}
     every_node = {"targetNodes": "0:", "containerOverrides": overrides}
-    nodes = {"numNodes": run.nodes, "nodePropertyOverrides": [every_node]}
-    return request | {"jobDefinition": f"{training}-nodes", "nodeOverrides": nodes}
+    return request | {"nodeOverrides": {"numNodes": run.nodes, "nodePropertyOverrides": [every_node]}}
 
 
 def priority(minutes: int) -> int:
