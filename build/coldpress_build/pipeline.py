@@ -6,29 +6,25 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import onnx
-
 from coldpress_build import runs
 from coldpress_build.checkpoints import Checkpoints
 from coldpress_build.data.dataset import Dataset
 from coldpress_build.data.split import Parts
 from coldpress_build.engine import train
-from coldpress_build.errors import BuildError
-from coldpress_build.evaluate import Evaluation, evaluate
 from coldpress_build.export import CHECKED_ROWS, check, warm_up, with_metadata
+from coldpress_build.extras import Extras, find_out
 from coldpress_build.files import write_atomic
+from coldpress_build.finish import finish
 from coldpress_build.press.gate import Gate
 from coldpress_build.press.heldout import HeldOut
-from coldpress_build.press.measure import BATCH, ask
 from coldpress_build.press.press import Pressed, press
 from coldpress_build.progress import Progress
 from coldpress_build.recipes import find
 from coldpress_build.recipes.recipe import Recipe
 from coldpress_build.report.json_text import to_json
 from coldpress_build.report.report import Report, write
-from coldpress_build.result import KEYS, Learned, RunResult
-from coldpress_build.serving import ServedModel
+from coldpress_build.result import Learned, RunResult
+from coldpress_build.sweep import as_toml
 from coldpress_build.training import processes
 from coldpress_build.training.resuming import own
 from coldpress_build.training.stopping import interruptible
@@ -36,6 +32,7 @@ from coldpress_build.training.tracking import check_installed, tracking
 from coldpress_build.training.tracking.tracker import Tracker
 
 MODEL, ORIGINAL, REPORT = "model.onnx", "model.fp32.onnx", "report"
+BEST = "best.toml"
 
 
 def run(
@@ -46,15 +43,17 @@ def run(
     data: str | Path | None = None,
     gate: Gate | None = None,
     checkpoints: Checkpoints | None = None,
+    extras: Extras | None = None,
     silent: bool = False,
 ) -> RunResult:
     """Train `recipe` with `config` (one of its own; None: the defaults) and press what comes out.
 
     `data` is a file, the name of a packaged set, or None for the recipe's own. `checkpoints` (see
-    `engine.train`) keep the state of the training, so that an interrupted one goes on where it was.
+    `engine.train`) keep the state of the training, so that an interrupted one goes on where it was. `extras`:
+    a sweep, whose best settings take the place of `config`'s; cross-validation; slices.
 
     The run's folder appears below `out` when all is done: config.json, metrics.json, model.fp32.onnx,
-    model.onnx (the winner), report/, metrics.csv and tensorboard/.
+    model.onnx (the winner), report/, metrics.csv and tensorboard/; after a sweep best.toml.
 
     Under torchrun, the other processes help to train and end there (`SystemExit`).
 
@@ -68,7 +67,7 @@ def run(
     config = kind.config() if config is None else config
     check_installed(config)
     with interruptible("the same command with --resume goes on") if checkpoints else nullcontext():
-        return _run(kind, config, out, data, gate or Gate(), checkpoints, progress)
+        return _run(kind, config, out, data, gate or Gate(), checkpoints, extras or Extras(), progress)
 
 
 def _run(
@@ -78,9 +77,12 @@ def _run(
     source: str | Path | None,
     gate: Gate,
     checkpoints: Checkpoints | None,
+    extras: Extras,
     progress: Progress,
 ) -> RunResult:
     data, parts = _data(kind, config, source, progress)
+    extras.check(data)
+    found, config = find_out(kind, parts, config, extras, progress)
     if checkpoints:
         checkpoints = own(checkpoints, kind.name, config, data.reference)
     if not processes.first():
@@ -107,15 +109,19 @@ def _run(
             )
             progress.conclude(outcome(pressed))
         with progress.stage("report"):
-            evaluation = _finish(learned, pressed, winner, folder / MODEL)
+            slices = extras.slices(parts.test)
+            test = _held_out(learned, "test")
+            evaluation = finish(learned, test, pressed, winner, folder / MODEL, slices)
             progress.conclude(str(out / run_id / REPORT / "index.html"))
             title = f"{recipe} on {learned.data.name}"
-            training = learned.training(evaluation, difference)
+            training = found.added(learned.training(evaluation, difference))
             versions = runs.versions()
             report = Report(title, runs.now(), pressed, training, dict(progress.seconds), versions)
             write(report, folder / REPORT)
             settings = {"recipe": recipe, "config": asdict(learned.config), "dataset": learned.data.reference}
             write_atomic(folder / "config.json", to_json(settings | {"versions": versions}))
+            if found.sweep is not None:
+                write_atomic(folder / BEST, as_toml(found.sweep, config))
         result = RunResult(
             id=run_id,
             folder=out / run_id,
@@ -203,25 +209,3 @@ def _metadata(learned: Learned) -> dict[str, Any]:
 def _held_out(learned: Learned, part: str) -> HeldOut:
     rows = getattr(learned.parts, part)
     return HeldOut(learned.trained.prepared.table(rows), rows.answers)
-
-
-def _finish(learned: Learned, pressed: Pressed, winner: Path, target: Path) -> Evaluation:
-    """Write the winner with its figures as metadata; answers what that very file does on the test part."""
-    test = _held_out(learned, "test")
-    key = KEYS[pressed.scoring.metric]
-    metrics = {key: (pressed.best.test_score or 0.0) / 100, f"baseline_{key}": learned.baseline.test}
-    model = with_metadata(onnx.load(winner), {"coldpress.metrics": metrics})
-    write_atomic(target, model.SerializeToString())
-    answers = ask(ServedModel.open(target), test, BATCH)
-    rows, classes = learned.parts.test, learned.data.classes
-    if classes:
-        given = np.array([classes.index(label) for label in answers["label"].tolist()])
-        evaluation = evaluate(rows.target, given, classes, scores=answers["scores"])
-    else:
-        evaluation = evaluate(rows.target, answers["value"], ())
-    if not abs(evaluation.score.value - metrics[key]) <= 1e-6:
-        raise BuildError(
-            f"the finished file's {key} on the test rows is {evaluation.score.value:.4f} and the measured "
-            f"candidate's {metrics[key]:.4f}; they must be one model"
-        )
-    return evaluation

@@ -83,6 +83,16 @@ class Sweep:
         return f"{told}; best is trial {self.best.number}, loss {self.best.loss:.4f}: {self.best.words}"
 
 
+def as_toml(found: Sweep, config: Any) -> str:
+    """All settings of `config` as a file that `--config` takes."""
+    lines = [
+        f"# {line}" for line in (f"Settings of the best of {len(found.trials)} trials.", found.best.words)
+    ]
+    # The strings, numbers and lists of JSON are those of TOML.
+    lines += [f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in asdict(config).items()]
+    return "\n".join(lines) + "\n"
+
+
 def sweep(kind: Recipe, parts: Parts, config: Any, plan: Plan, progress: Progress) -> tuple[Sweep, Any]:
     """Try settings of `config.space` until there are `plan.trials` of them.
 
@@ -242,7 +252,8 @@ def _importance(study: "optuna.Study", complete: int) -> dict[str, float]:
     if complete < 4:
         return {}
     try:
-        return dict(get_param_importances(study, evaluator=FanovaImportanceEvaluator(seed=0)))
+        found = get_param_importances(study, evaluator=FanovaImportanceEvaluator(seed=0))
+        return {name: float(share) for name, share in found.items()}
     except (RuntimeError, ValueError):
         # All trials have the same loss: nothing explains a difference that there is not.
         return {}

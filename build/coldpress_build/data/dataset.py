@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -31,10 +31,13 @@ class Dataset:
     target: Array
     classes: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    beside: Mapping[str, Array] = field(default_factory=dict)
+    """Columns that nothing is learned from; an evaluation may be sliced by them. They do not count for the
+    fingerprint."""
 
     def __post_init__(self) -> None:
         """Raises `ValueError` for columns of another number of rows than the target's."""
-        for name, column in self.columns.items():
+        for name, column in [*self.columns.items(), *self.beside.items()]:
             if len(column) != len(self.target):
                 raise ValueError(f"{name} has {len(column)} rows, the target has {len(self.target)}")
 
@@ -95,7 +98,8 @@ class Dataset:
         """The rows at these positions, in that order."""
         chosen = np.fromiter(rows, np.int64)
         columns = {name: column[chosen] for name, column in self.columns.items()}
-        return replace(self, columns=columns, target=self.target[chosen])
+        beside = {name: column[chosen] for name, column in self.beside.items()}
+        return replace(self, columns=columns, target=self.target[chosen], beside=beside)
 
     @cached_property
     def fingerprint(self) -> str:

@@ -78,9 +78,13 @@ class Evaluation:
         """The figures without their intervals."""
         return {name: estimate.value for name, estimate in self.metrics.items()}
 
-    def metadata(self) -> dict[str, float | list[float]]:
-        """The figures, and the main one's interval as `{main}_interval`: what a model tells of itself."""
-        return self.values() | {f"{self.main}_interval": [self.score.low, self.score.high]}
+    def metadata(self) -> dict[str, float]:
+        """The main figure and its interval, `{main}_low` and `{main}_high`: what a model tells of itself."""
+        return {
+            self.main: self.score.value,
+            f"{self.main}_low": self.score.low,
+            f"{self.main}_high": self.score.high,
+        }
 
 
 def evaluate(

@@ -79,6 +79,8 @@ def test_the_model_tells_what_it_is(small: RunResult) -> None:
     assert metadata["coldpress.dataset"].startswith("made-up@")
     assert json.loads(metadata["coldpress.metrics"]) == {
         "accuracy": small.score,
+        "accuracy_low": small.training.evaluation.score.low,
+        "accuracy_high": small.training.evaluation.score.high,
         "baseline_accuracy": small.baseline_score,
     }
     (text,) = json.loads(metadata["coldpress.warmup"])["inputs"]

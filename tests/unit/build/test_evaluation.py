@@ -280,5 +280,9 @@ def test_an_evaluation_is_json() -> None:
     plain = json.loads(to_json(found))
     assert plain["metrics"]["accuracy"]["value"] == found.accuracy
     assert plain["main"] == "accuracy"
-    assert found.metadata()["accuracy_interval"] == [found.score.low, found.score.high]
+    assert list(found.metadata().items()) == [
+        ("accuracy", found.accuracy),
+        ("accuracy_low", found.score.low),
+        ("accuracy_high", found.score.high),
+    ]
     assert isinstance(found, Evaluation)
