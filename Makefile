@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-standin test-sam lint lint-infra bench clean
+.PHONY: help setup demo up test test-standin test-sam lint lint-tools lint-infra bench clean
 
 help: ## what there is to do
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,9 +46,16 @@ lint: $(STAMP) ## ruff, mypy --strict, cfn-lint
 CHECKOV_VERSION := 3.3.30
 CHECKOV := $(or $(COLDPRESS_CACHE),$(HOME)/.cache/coldpress)/tools/checkov-$(CHECKOV_VERSION)
 
-lint-infra: $(STAMP) $(CHECKOV)/complete ## cfn-lint and checkov: the template against the rules of security
-	$(BIN)/cfn-lint template.yaml
-	$(CHECKOV)/bin/checkov --skip-download --framework cloudformation --file template.yaml --quiet --compact
+# SAM's command line is such a tool too; it asks for a region, and for no account.
+SAM = $$($(BIN)/python -m tests.support.toolbox tests/sam_local/samcli.txt)/sam
+
+lint-tools: $(STAMP) $(CHECKOV)/complete # what lint-infra needs
+	@$(BIN)/python -m tests.support.toolbox tests/sam_local/samcli.txt > /dev/null
+
+lint-infra: lint-tools ## cfn-lint, sam validate, checkov: the templates against the rules of security
+	$(BIN)/cfn-lint template.yaml infra/*.yaml
+	SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 $(SAM) validate --lint --template template.yaml
+	$(CHECKOV)/bin/checkov --skip-download --framework cloudformation --file template.yaml infra/*.yaml --quiet --compact
 
 $(CHECKOV)/complete:
 	$(PYTHON) -m venv --clear $(CHECKOV)

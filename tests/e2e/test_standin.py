@@ -1,6 +1,7 @@
 """The template's life as a stack: created, updated under load, rolled back, deleted."""
 
 import threading
+import time
 
 import botocore.exceptions
 import httpx
@@ -108,3 +109,44 @@ def test_the_bucket_refuses_requests_without_tls(stood_in):
     answer = httpx.get(f"{stood_in.api_url(stack)}/models", headers={"x-api-key": "cp_any"}, timeout=60)
     assert answer.status_code == 503
     assert "explicit deny in a resource-based policy" in answer.json()["error"]
+
+
+def test_an_upload_that_was_given_up_is_redriven(stood_in, own, saved):
+    """The right to store versions is gone; three tries; the right is given back; the event is sent again."""
+    deployment, stack = own
+    template = stack.template(stood_in.archives, Stage="own")
+    (policy,) = template["Resources"]["IngestRole"]["Properties"]["Policies"]
+    statements = policy["PolicyDocument"]["Statement"]
+    (register,) = (
+        each for each in statements if isinstance(each, dict) and each.get("Sid") == "RegisterVersions"
+    )
+    places = list(register["Resource"])
+    register["Resource"] = [each for each in places if "versions" not in each["Fn::Sub"][0]]
+    # Half an hour in the template, which is six times what a try may take.
+    template["Resources"]["IngestQueue"]["Properties"]["VisibilityTimeout"] = 4
+    assert stack.apply(template, Stage="own") == "UPDATE_COMPLETE", stack.why()
+
+    failed = deployment.publish("steady", saved(onnx_models.linear(5.0)), "--timeout", "120")
+    assert failed.returncode == 1
+    assert "error: given up after 3 tries: " in failed.stderr
+    dead = stack.outputs()["DeadLettersUrl"]
+    sqs = stack.clients["sqs"]
+    letters = []
+    deadline = time.monotonic() + 60
+    while not letters and time.monotonic() < deadline:
+        letters = sqs.receive_message(QueueUrl=dead, WaitTimeSeconds=1).get("Messages", [])
+    (letter,) = letters
+    assert "incoming/steady/" in letter["Body"]
+    assert predict(deployment).json() == {"predictions": [{"y": [2.0, 4.0, 6.0]}]}
+
+    register["Resource"] = places
+    assert stack.apply(template, Stage="own") == "UPDATE_COMPLETE", stack.why()
+    # What `aws sqs start-message-move-task` does; the stand-in has no such task.
+    sqs.send_message(QueueUrl=stack.physical("IngestQueue"), MessageBody=letter["Body"])
+    sqs.delete_message(QueueUrl=dead, ReceiptHandle=letter["ReceiptHandle"])
+    deadline = time.monotonic() + 60
+    while predict(deployment).json() != {"predictions": [{"y": [5.0, 10.0, 15.0]}]}:
+        assert time.monotonic() < deadline, "the event that was sent again made no version"
+        time.sleep(0.2)
+    found = deployment.http.get("/models/steady/versions").json()["versions"]
+    assert [row["version"] for row in found] == [1, 2]

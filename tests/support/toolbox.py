@@ -1,4 +1,7 @@
-"""Tools whose dependencies are not ours: each in a virtual environment of its own, made on first use."""
+"""Tools whose dependencies are not ours: each in a virtual environment of its own, made on first use.
+
+As a program (`python -m tests.support.toolbox FILE`) it makes the environment and prints its `bin` folder.
+"""
 
 import fcntl
 import hashlib
@@ -53,3 +56,7 @@ def run(
     if done.returncode:
         raise RuntimeError(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")
     return done.stdout
+
+
+if __name__ == "__main__":
+    print(installed(Path(sys.argv[1])))
