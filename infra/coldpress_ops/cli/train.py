@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from coldpress_ops.cli.extras import Folds, SliceBy, Trials, extras, only_here, show_extras
 from coldpress_ops.cli.options import DEFAULT_STATE, DEFAULT_URL, Json, Key, State, Url, connect, print_json
 from coldpress_ops.cli.order import Follow, Gpus, Minutes, Nodes, On, Region, StageName, order_run
 
@@ -32,6 +33,9 @@ def train(
             "--out", help="Where the run's folder goes; runs/ in the state folder.", show_default=False
         ),
     ] = None,
+    folds: Folds = 0,
+    trials: Trials = 0,
+    slice_by: SliceBy = None,
     publish: Annotated[
         str,
         typer.Option(
@@ -89,6 +93,7 @@ def train(
 
         check_name(publish)  # before the training, not after
     if on:
+        only_here(folds, trials, slice_by)
         from coldpress_ops.jobs.orders import Order
 
         given = dict(pair.split("=", 1) for pair in settings or [])
@@ -97,8 +102,11 @@ def train(
     from coldpress_build.checkpoints import Checkpoints
     from coldpress_build.pipeline import run
 
+    besides = extras(folds, trials, slice_by, settings or [], state)
     kept = Checkpoints.at(checkpoints or state / "checkpoints", resume=resume)
-    result = run(recipe, config, out or state / "runs", data=data, checkpoints=kept, silent=quiet)
+    result = run(
+        recipe, config, out or state / "runs", data=data, checkpoints=kept, extras=besides, silent=quiet
+    )
     if json:
         print_json({"folder": str(result.folder), "model": str(result.model)} | result.metrics())
     else:
@@ -125,6 +133,7 @@ def _show(result: "RunResult") -> None:
     console = Console(highlight=False)
     console.print(f"{result.dataset}: {counts}", soft_wrap=True)
     console.print(table)
+    show_extras(result.training, console)
     for candidate in pressed.candidates:
         if not candidate.passed:
             console.print(
