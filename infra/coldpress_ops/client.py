@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -10,13 +11,15 @@ from urllib.parse import quote
 
 import httpx
 
-from coldpress.errors import ColdpressError, InvalidRequest, NotFound, Unavailable
+from coldpress.errors import ColdpressError, Conflict, InvalidRequest, NotFound, Unavailable
 from coldpress.registry import DEFAULT_ALIAS, check_name
 from coldpress_ops import transport
 from coldpress_ops.upload_file import UploadFile
 
 MAX_PORT = 65_535
 WAIT_SECONDS = 900.0
+ROUNDS = 5
+"""How often shares are worked out anew when somebody else moves the alias meanwhile."""
 POLL_SECONDS = 0.05, 2.0
 """The first pause between two looks at an upload, and the longest."""
 
@@ -91,10 +94,19 @@ class Client:
         """Where an alias points: `{"model", "alias", "routes", "history"}`."""
         return self._json("GET", _alias_path(name, alias))
 
-    def move(self, name: str, weights: dict[int, float], alias: str = DEFAULT_ALIAS) -> dict[str, Any]:
-        """Points an alias at versions by weight; where it points now."""
+    def move(
+        self, name: str, weights: dict[int, float], alias: str = DEFAULT_ALIAS, *, only_from: str = ""
+    ) -> dict[str, Any]:
+        """Points an alias at versions by weight; where it points now.
+
+        `only_from` is the ETag of the position that the weights were worked out from.
+
+        Raises:
+            Conflict: the alias has left that position.
+        """
         routes = [{"version": version, "weight": weight} for version, weight in weights.items()]
-        return self._json("PUT", _alias_path(name, alias), json={"routes": routes})
+        headers = {"if-match": only_from} if only_from else {}
+        return self._json("PUT", _alias_path(name, alias), json={"routes": routes}, headers=headers)
 
     def promote(
         self, name: str, version: int, alias: str = DEFAULT_ALIAS, weight: float = 1.0
@@ -103,15 +115,24 @@ class Client:
 
         Raises:
             InvalidRequest: a share below 1 when there is no other version to take the rest.
+            Conflict: others keep moving the alias at the same time.
         """
         if weight == 1:
             return self.move(name, {version: 1.0}, alias)
         if not 0 < weight < 1:
             raise InvalidRequest(f"a weight is above 0 and at most 1, not {weight:g}")
+        for _ in range(ROUNDS):
+            # Who moved it in between is not undone: the shares are worked out anew from where it is now.
+            with suppress(Conflict):
+                return self._share(name, version, alias, weight)
+        return self._share(name, version, alias, weight)
+
+    def _share(self, name: str, version: int, alias: str, weight: float) -> dict[str, Any]:
         try:
-            routes = self.alias(name, alias)["routes"]
+            position, headers = self._answer("GET", _alias_path(name, alias))
+            routes, etag = position["routes"], headers.get("etag", "")
         except NotFound:
-            routes = []
+            routes, etag = [], ""
         others = {row["version"]: row["weight"] for row in routes if row["version"] != version}
         if not others:
             raise InvalidRequest(
@@ -119,9 +140,8 @@ class Client:
                 "leave the weight out"
             )
         rest = (1 - weight) / sum(others.values())
-        return self.move(
-            name, {other: share * rest for other, share in others.items()} | {version: weight}, alias
-        )
+        shares = {other: share * rest for other, share in others.items()} | {version: weight}
+        return self.move(name, shares, alias, only_from=etag)
 
     def rollback(self, name: str, alias: str = DEFAULT_ALIAS) -> dict[str, Any]:
         """Points an alias where it pointed before; where it points now."""
@@ -265,6 +285,11 @@ class Client:
 
     # ------------------------------------------------------------------ HTTP
     def _json(self, method: str, path: str, *, again: bool = True, **request: Any) -> dict[str, Any]:
+        return self._answer(method, path, again=again, **request)[0]
+
+    def _answer(
+        self, method: str, path: str, *, again: bool = True, **request: Any
+    ) -> tuple[dict[str, Any], httpx.Headers]:
         response = transport.answered(self._http, method, self.url + path, again=again, **request)
         if not response.is_success:
             raise transport.error_of(response)
@@ -276,7 +301,7 @@ class Client:
             raise Unavailable(
                 f"{self.url} answers, but not as a Coldpress deployment does; is the URL right?"
             )
-        return answer
+        return answer, response.headers
 
 
 def _check_url(url: str) -> None:

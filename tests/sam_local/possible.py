@@ -24,7 +24,7 @@ def obstacle(folder: Path) -> str:
         with engine.running(folder / "engine"):
             return ""
     except (OSError, RuntimeError, subprocess.SubprocessError) as error:
-        return str(error).strip().splitlines()[-1]
+        return (str(error).strip() or repr(error)).splitlines()[-1]
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Header, Path, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from coldpress.errors import Conflict, InvalidRequest
@@ -63,18 +63,29 @@ class Position(BaseModel):
 
 
 @router.get("", summary="Where an alias points", responses=documented(400, 404))
-async def show_alias(name: Name, alias: AliasName, here: Here, _caller: Reader) -> Position:
-    """With the positions it had before."""
-    return _position(here.registry.alias(name, alias))
+async def show_alias(
+    name: Name, alias: AliasName, here: Here, response: Response, _caller: Reader
+) -> Position:
+    """With the positions it had before, and an ETag for `If-Match`."""
+    found = here.registry.alias(name, alias)
+    response.headers["etag"] = found.etag
+    return _position(found)
 
 
 @router.put("", summary="Point an alias at versions", responses=documented(400, 404, 409))
-async def move_alias(name: Name, alias: AliasName, move: Move, here: Here, caller: Admin) -> Position:
+async def move_alias(
+    name: Name,
+    alias: AliasName,
+    move: Move,
+    here: Here,
+    caller: Admin,
+    if_match: Annotated[str, Header(description="Only from the position that has this ETag.")] = "",
+) -> Position:
     """Takes effect within seconds. Sending the same again changes nothing."""
     weights = {route.version: route.weight for route in move.routes}
     if len(weights) < len(move.routes):
         raise InvalidRequest("routes names a version twice; give each version one weight")
-    moved = here.registry.move(name, alias, weights, _now())
+    moved = here.registry.move(name, alias, weights, _now(), only_from=if_match)
     _log("alias moved", moved, caller.id)
     return _position(moved)
 

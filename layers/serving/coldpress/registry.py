@@ -33,7 +33,7 @@ class Artifact(NamedTuple):
     size: int
     sha256: str
     format: str
-    """`ort` (opened in place) or `onnx`."""
+    """`ort` (opened in place), `external` (large: weights mapped from the disk) or `onnx`."""
     optimised: bool
     """Offline, at the full level: the session is then made at level 0."""
     cpu: tuple[str, ...] = ()
@@ -206,7 +206,14 @@ class Registry:
                 raise Conflict(f"version {manifest.version} of {manifest.model!r} exists already") from None
 
     def move(
-        self, model: str, name: str, weights: dict[int, float], now: str, *, only_forward: bool = False
+        self,
+        model: str,
+        name: str,
+        weights: dict[int, float],
+        now: str,
+        *,
+        only_forward: bool = False,
+        only_from: str = "",
     ) -> Alias:
         """Points an alias at versions by weight, keeping the former position in its history.
 
@@ -215,11 +222,12 @@ class Registry:
             now: ISO 8601, UTC.
             only_forward: leave the alias where it is when it already points at a newer version
                 (late and repeated upload events must not roll a model back).
+            only_from: the ETag of the position that the weights were worked out from.
 
         Raises:
             InvalidRequest: no version, or a weight that is not positive.
             NotFound: a version that does not exist.
-            Conflict: somebody else kept moving it at the same time.
+            Conflict: the alias is not at `only_from` any more, or somebody else kept moving it.
         """
         check_name(name, "alias")
         total = sum(weights.values())
@@ -237,6 +245,8 @@ class Registry:
             try:
                 current = self.alias(model, name)
             except NotFound:
+                if only_from:
+                    raise
                 stored = _alias_json(routes, ())
                 try:
                     etag = self.store.create(key, stored)
@@ -248,6 +258,8 @@ class Registry:
                 return current
             if only_forward and max(route.version for route in current.routes) >= max(weights):
                 return current
+            if only_from and current.etag != only_from:
+                raise Conflict(f"alias {name!r} of {model!r} was moved by somebody else; look again")
             former = {
                 "routes": [{"version": r.version, "weight": r.weight} for r in current.routes],
                 "until": now,
@@ -296,9 +308,8 @@ class Registry:
         current = self.alias(model, name)
         if not current.history:
             raise Conflict(f"alias {name!r} of {model!r} has never pointed anywhere else")
-        return self.move(
-            model, name, {row["version"]: row["weight"] for row in current.history[0]["routes"]}, now
-        )
+        former = {row["version"]: row["weight"] for row in current.history[0]["routes"]}
+        return self.move(model, name, former, now, only_from=current.etag)
 
 
 def manifest_key(model: str, version: int) -> str:

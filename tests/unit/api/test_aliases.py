@@ -44,6 +44,18 @@ def test_move_canary_and_roll_back(api: Any) -> None:
 
 
 @pytest.mark.usefixtures("three_versions")
+def test_a_move_from_a_position_that_was_left_is_refused(api: Any) -> None:
+    put(api, (1, 1))
+    seen = api.call("GET", PROD, key="reader").headers["etag"]
+    assert put(api, (2, 1), headers={"if-match": seen}).status == 200
+    late = put(api, (3, 1), headers={"if-match": seen})
+    assert late.status == 409
+    assert late.json == {"error": "alias 'prod' of 'sentiment' was moved by somebody else; look again"}
+    # The same move again, its answer lost, is no conflict with itself.
+    assert put(api, (2, 1), headers={"if-match": seen}).status == 200
+
+
+@pytest.mark.usefixtures("three_versions")
 def test_the_same_put_again_keeps_the_way_back(api: Any) -> None:
     put(api, (1, 1))
     first = put(api, (1, 3), (2, 1))

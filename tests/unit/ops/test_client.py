@@ -44,6 +44,23 @@ def test_promote_by_share_keeps_the_others_proportions(deployment: Any, client: 
     assert client.alias("sentiment")["routes"] == client.model("sentiment")["aliases"]["prod"]
 
 
+def test_a_move_between_the_look_and_the_move_is_not_undone(deployment: Any, client: Client) -> None:
+    deployment.register("sentiment", 1, 2, 3)
+    client.promote("sentiment", 1)
+    meanwhile = iter([3])
+
+    class Late(Client):
+        def move(self, *arguments: Any, **how: Any) -> dict[str, Any]:
+            for version in meanwhile:
+                client.promote("sentiment", version, weight=0.5)
+            return super().move(*arguments, **how)
+
+    with Late(deployment.url, deployment.admin) as late:
+        position = late.promote("sentiment", 2, weight=0.2)
+    shares = {row["version"]: row["weight"] for row in position["routes"]}
+    assert shares == pytest.approx({1: 0.4, 2: 0.2, 3: 0.4})
+
+
 @pytest.mark.parametrize("alias", ["prod", "canary"])
 def test_a_share_needs_somebody_to_take_the_rest(deployment: Any, client: Client, alias: str) -> None:
     deployment.register("sentiment", 1)
