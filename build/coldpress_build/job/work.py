@@ -42,20 +42,23 @@ def work(environment: Mapping[str, str]) -> int:
 
 
 def _train(store: Store, run: Run) -> None:
-    # Seconds of imports: not for a run that has only to be published.
+    with tempfile.TemporaryDirectory(prefix="coldpress-run-") as scratch:
+        _train_on(fetched(store, run.data, Path(scratch, "data")), store, run, Path(scratch, "out"))
+
+
+def _train_on(source: str | None, store: Store, run: Run, out: Path) -> None:
+    # Seconds of imports: not for a run that has only to be published, nor for data that is not there.
     from coldpress_build import pipeline
     from coldpress_build.checkpoints import Checkpoints
     from coldpress_build.config import override
     from coldpress_build.recipes import find
 
     config = override(find(run.recipe).config, [f"{key}={value}" for key, value in run.settings.items()])
-    with tempfile.TemporaryDirectory(prefix="coldpress-run-") as scratch:
-        source = fetched(store, run.data, Path(scratch, "data"))
-        # An earlier attempt's, if there was one: this one goes on from there.
-        kept = Checkpoints(store.url, f"{run.folder}checkpoints")
-        result = pipeline.run(run.recipe, config, Path(scratch, "out"), data=source, checkpoints=kept)
-        if _is_first(os.environ):
-            _keep(store, run, result.folder)
+    # An earlier attempt's, if there was one: this one goes on from there.
+    kept = Checkpoints(store.url, f"{run.folder}checkpoints")
+    result = pipeline.run(run.recipe, config, out, data=source, checkpoints=kept)
+    if _is_first(os.environ):
+        _keep(store, run, result.folder)
 
 
 def _keep(store: Store, run: Run, folder: Path) -> None:
