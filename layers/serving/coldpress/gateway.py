@@ -8,10 +8,13 @@ import os
 from collections.abc import Mapping
 
 from coldpress.errors import InvalidRequest, TooLarge
+from coldpress.large import decode_base64, encode_base64
 from coldpress.typed import Any, NamedTuple
 
 MAX_ANSWER_BYTES = 6 * 1000 * 1000
 """Lambda refuses a response payload above 6 MB."""
+MOST_IN_JSON = 6
+"""Bytes that one byte of a text body may become inside the function's own answer: \\u001f."""
 
 
 class Request(NamedTuple):
@@ -58,8 +61,10 @@ def read(event: dict[str, Any], base_path: str, max_body_bytes: int) -> Request:
         from urllib.parse import unquote
 
         path = unquote(path)
-    path = _below(path, base_path.rstrip("/")).rstrip("/") or "/"
-    principal = principal_of(event)
+    if base_path:
+        path = _below(path, base_path.rstrip("/"))
+    path = path.rstrip("/") or "/"
+    principal = principal_of(event) if "authorizer" in context else ""
     return Request(method, path, _headers(event), _body(event, max_body_bytes), id_of(event), principal)
 
 
@@ -104,8 +109,6 @@ def _body(event: dict[str, Any], limit: int) -> bytes:
         # Four characters are three bytes: an oversized body is refused before it is decoded.
         if len(text) // 4 * 3 - 2 > limit:
             raise TooLarge(f"the body has about {len(text) // 4 * 3} bytes, the limit is {limit}")
-        from coldpress.large import decode_base64
-
         try:
             body = decode_base64(text)
         except ValueError as error:
@@ -120,12 +123,23 @@ def address(answer: dict[str, Any], event: dict[str, Any]) -> dict[str, Any]:
 
     A load balancer with multi-value headers switched on sends no others and reads no others.
     """
-    context = event.get("requestContext") or {}
-    if "HEAD" in (event.get("httpMethod"), context.get("http", {}).get("method")):
+    if event.get("httpMethod") == "HEAD" or _http_of(event).get("method") == "HEAD":
         answer |= {"body": "", "isBase64Encoded": False}
-    if event.get("multiValueHeaders") and not event.get("headers"):
+    if "multiValueHeaders" in event and event["multiValueHeaders"] and not event.get("headers"):
         answer["multiValueHeaders"] = {name: [value] for name, value in answer["headers"].items()}
     return answer
+
+
+def sent_at(event: dict[str, Any]) -> float | None:
+    """When the gateway took the request in, in milliseconds since the epoch, where it says so."""
+    context = event.get("requestContext") or {}
+    sent = context.get("timeEpoch", context.get("requestTimeEpoch"))
+    return sent if type(sent) in (int, float) else None
+
+
+def _http_of(event: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = (event.get("requestContext") or {}).get("http") or {}
+    return found
 
 
 def reply(response: Response) -> dict[str, Any]:
@@ -138,10 +152,10 @@ def reply(response: Response) -> dict[str, Any]:
     is_text = response.headers.get("content-type", "").startswith(("application/json", "text/"))
     if is_text and "content-encoding" not in response.headers:
         answer |= {"body": response.body.decode(), "isBase64Encoded": False}
-        size = _size_in_json(response.body)
+        size = len(response.body) * MOST_IN_JSON
+        if size > MAX_ANSWER_BYTES:
+            size = _size_in_json(response.body)
     else:
-        from coldpress.large import encode_base64
-
         encoded = encode_base64(response.body)
         size = len(encoded)
         answer |= {"body": encoded, "isBase64Encoded": True}

@@ -6,11 +6,18 @@ them; and where they are not installed, so does everything. What they refuse is 
 """
 
 import json
+import sys
 
 from coldpress.typed import Any
 
 JSON_BYTES = 512 << 10
 BASE64_BYTES = 64 << 10
+LIST_VALUES = range(256, 64 << 10)
+"""How many numbers of an answer orjson writes: fewer are written as quickly without it, and for want of
+memory it ends the process, which more of them might bring about.
+"""
+
+_scan = json.JSONDecoder().scan_once  # type: ignore[attr-defined]  # undocumented, and what `decode` calls
 
 
 def loads(body: bytes) -> Any:
@@ -25,7 +32,30 @@ def loads(body: bytes) -> Any:
             return orjson.loads(body)
         except (ImportError, ValueError):
             return json.loads(body)  # it takes NaN, infinity and half surrogate pairs, or says what is wrong
+    return small(body)
+
+
+def small(body: bytes) -> Any:
+    """`json.loads`, in half its time where a body is UTF-8 with nothing around its value. Raises the same."""
+    try:
+        text = body.decode()
+        value, end = _scan(text, 0)
+        if end == len(text):
+            return value
+    except (StopIteration, ValueError):
+        pass  # other encodings, white space in front, or it is no JSON: there it is all looked at
     return json.loads(body)
+
+
+def large_list(numbers: list[Any]) -> str:
+    """`LIST_VALUES` numbers as a JSON list; empty where orjson has not been imported, which no answer is
+    worth, or has no word for one of them (NaN, infinity).
+    """
+    orjson = sys.modules.get("orjson")
+    if orjson is None:
+        return ""
+    text: str = orjson.dumps(numbers).decode()
+    return "" if "n" in text else text  # null
 
 
 def decode_base64(text: str) -> bytes:

@@ -57,6 +57,12 @@ _OF_A_MODEL = {
 }
 
 
+MAX_KNOWN = 256
+"""Routes kept by path."""
+
+_known: dict[tuple[str, str], Route] = {}
+
+
 def match(method: str, path: str) -> Route:
     """The route of a request.
 
@@ -65,6 +71,9 @@ def match(method: str, path: str) -> Route:
         MethodNotAllowed: the path exists for another method.
         InvalidRequest: a model name, alias or version that cannot be.
     """
+    known = _known.get((method, path))
+    if known is not None:
+        return known
     route = _find(path)
     if route is None:
         raise NotFound(f"no route {path:.200}; see /docs")
@@ -73,6 +82,9 @@ def match(method: str, path: str) -> Route:
         error = MethodNotAllowed(f"{path:.200} takes {allowed}, not {method:.20}")
         error.headers = {"allow": allowed if allowed == "POST" else "GET, HEAD"}
         raise error
+    if len(_known) >= MAX_KNOWN:
+        _known.clear()
+    _known[method, path] = route
     return route
 
 

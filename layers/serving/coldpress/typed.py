@@ -39,6 +39,7 @@ else:
             namespace |= {
                 "__slots__": (),
                 "__match_args__": fields,
+                "_count": len(fields),
                 "_fields": fields,
                 "_field_defaults": {field: namespace[field] for field in fields if field in namespace},
             }
@@ -50,8 +51,8 @@ else:
 
         def __new__(cls, *values, **named):
             """Raises `TypeError` for a field that is missing, unknown or given twice."""
-            fields = cls._fields
-            if len(values) != len(fields) or named:
+            if len(values) != cls._count or named:
+                fields = cls._fields
                 rest = fields[len(values) :]
                 given = cls._field_defaults | named
                 missing = [field for field in rest if field not in given]

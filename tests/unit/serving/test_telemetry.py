@@ -31,6 +31,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     monkeypatch.setattr(telemetry, "time", clock)
     monkeypatch.setattr(telemetry, "_cold", True)
+    monkeypatch.setattr(telemetry, "_init_ms", None)
+    monkeypatch.setattr(telemetry, "_lines", {})  # they hold the function's name
     monkeypatch.delenv("AWS_LAMBDA_FUNCTION_NAME", raising=False)
     return clock
 

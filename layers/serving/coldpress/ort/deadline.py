@@ -34,9 +34,8 @@ class Watch:
         """Start anew: a forked child inherits no thread, but maybe a lock that the thread held."""
         self._runs: dict[object, tuple[float, Callable[[], object]]] = {}
         self._wakes_at = inf
-        self._lock = (
-            threading.Lock()
-        )  # entered itself: through its condition that would take five times as long
+        # Entered itself: through its condition that would take five times as long.
+        self._lock = threading.Lock()
         self._condition = threading.Condition(self._lock)
         self._thread: threading.Thread | None = None
 
@@ -48,7 +47,9 @@ class Watch:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._watch, name="coldpress-deadline", daemon=True)
                 self._thread.start()
-            elif deadline < self._wakes_at:
+            if deadline < self._wakes_at:
+                # By whoever adds it: the thread may come to see it only once the run is over.
+                self._wakes_at = deadline
                 self._condition.notify()
         return token
 
@@ -69,7 +70,8 @@ class Watch:
             if deadline <= now:
                 del self._runs[token]
                 expire()
-        self._wakes_at = min((deadline for deadline, _ in self._runs.values()), default=inf)
+        if self._wakes_at <= now:
+            self._wakes_at = min((deadline for deadline, _ in self._runs.values()), default=inf)
         return self._wakes_at - now
 
 

@@ -19,8 +19,18 @@ class Codec(Protocol):
         """The outputs as the request wants them."""
 
 
+_imported: dict[str, Codec] = {}
+
+
 def codec(protocol: str) -> Codec:
     """The module of a protocol, imported when first asked for."""
+    found = _imported.get(protocol)
+    if found is None:
+        found = _imported[protocol] = _import(protocol)
+    return found
+
+
+def _import(protocol: str) -> Codec:
     if protocol == "oip":
         from coldpress.protocols import oip
 

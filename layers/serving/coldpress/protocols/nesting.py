@@ -40,6 +40,8 @@ def flat_of(data: Any, shape: list[int], name: str, max_depth: int) -> list[Any]
     Raises:
         InvalidRequest: nested in another way: its values are then not in the order that `shape` promises.
     """
+    if type(data) is list and data and type(data[0]) is not list:
+        return data  # flat, as most are; a list further on is found by whoever knows the datatype
     nested, values = rectangle(data, name, max_depth)
     if len(nested) > 1 and values and [n for n in nested if n != 1] != [n for n in shape if n != 1]:
         raise InvalidRequest(f"input {name!r}: data is nested as {nested}, but shape is {shape!r:.80}")

@@ -6,7 +6,7 @@ from array import array
 
 from coldpress.errors import InvalidRequest, TooLarge, Unprocessable
 from coldpress.gateway import MAX_ANSWER_BYTES
-from coldpress.large import loads
+from coldpress.large import LIST_VALUES, large_list, loads
 from coldpress.protocols.nesting import nest
 from coldpress.settings import Settings
 from coldpress.tensors import DATATYPES, Datatype, Tensor, element_count
@@ -20,6 +20,8 @@ _WHOLE = frozenset({int})
 # Bytes never come from JSON itself but from a protocol's own form of them, such as {"b64": …}.
 _TEXT = frozenset({str, bytes})
 
+quoted = json.encoder.encode_basestring
+"""A text as JSON."""
 # Made once: json.dumps makes one for each call. No white space, for the sake of the answer's limit.
 _encode = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":")).encode
 _encode_strictly = json.JSONEncoder(
@@ -40,14 +42,17 @@ def parse(body: bytes, *, exact: bool = False) -> Any:
         raise InvalidRequest(f"the body is no JSON: {error}") from None
 
 
-def to_json(value: Any, *, allow_nan: bool = True) -> bytes:
-    """JSON in UTF-8; NaN and infinity as bare tokens. Raises `ValueError` for those unless `allow_nan`."""
-    text = (_encode if allow_nan else _encode_strictly)(value)
+def in_utf8(text: str) -> bytes:
+    """JSON's bytes. Half a surrogate pair, in a request's id for one, is echoed as it came: escaped."""
     try:
         return text.encode()
     except UnicodeEncodeError:
-        # Half a surrogate pair, in a request's id for one, is echoed as it came: escaped.
-        return json.dumps(value).encode()
+        return text.encode("utf-8", "backslashreplace")
+
+
+def to_json(value: Any, *, allow_nan: bool = True) -> bytes:
+    """JSON in UTF-8; NaN and infinity as bare tokens. Raises `ValueError` for those unless `allow_nan`."""
+    return in_utf8((_encode if allow_nan else _encode_strictly)(value))
 
 
 def datatype_of(name: str, datatype: str) -> Datatype:
@@ -139,6 +144,20 @@ def _refuse_others(name: str, takes: str, values: list[Any], good: frozenset[typ
         raise InvalidRequest(f"input {name!r}: {takes}, data has {wrong!r:.60}")
 
 
+def values_in_json(tensor: Tensor) -> str:
+    """`json_values` as JSON text; NaN and infinity as bare tokens."""
+    values = json_values(tensor)
+    if tensor.datatype in ("BYTES", "BOOL"):
+        return _encode(values)
+    return (large_list(values) if len(values) in LIST_VALUES else "") or numbers_in_json(values)
+
+
+def numbers_in_json(values: list[Any]) -> str:
+    """Numbers as a JSON list; NaN and infinity as bare tokens."""
+    text = repr(values).replace(" ", "")
+    return _encode(values) if "n" in text else text  # nan, inf
+
+
 def json_values(tensor: Tensor) -> list[Any]:
     """A tensor's values, flat and row-major, as JSON has them.
 
@@ -146,9 +165,11 @@ def json_values(tensor: Tensor) -> list[Any]:
         TooLarge: more than any answer can hold.
         Unprocessable: bytes that are no UTF-8.
     """
-    refuse_unanswerable(tensor.name, element_count(tensor.shape))
     if not isinstance(tensor.data, list):
+        if memoryview(tensor.data).nbytes > MAX_JSON_VALUES:
+            refuse_unanswerable(tensor.name, element_count(tensor.shape))
         return numbers_of(tensor)
+    refuse_unanswerable(tensor.name, len(tensor.data))
     try:
         return [value.decode() for value in tensor.data]
     except UnicodeDecodeError:
@@ -159,7 +180,9 @@ def json_values(tensor: Tensor) -> list[Any]:
 
 def numbers_of(tensor: Tensor) -> list[Any]:
     """The values of a tensor of any datatype but BYTES, flat and row-major."""
-    row, view = DATATYPES[tensor.datatype], memoryview(tensor.data).cast("B")  # type: ignore[arg-type]
+    row, view = DATATYPES[tensor.datatype], memoryview(tensor.data)  # type: ignore[arg-type]
+    if view.format != "B":
+        view = view.cast("B")
     if row.name == "BOOL":
         return view.cast("?").tolist()
     if row.typecode:

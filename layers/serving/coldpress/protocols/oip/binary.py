@@ -10,6 +10,7 @@ from math import prod
 from struct import pack, unpack_from
 
 from coldpress.errors import InvalidRequest
+from coldpress.protocols.inference import Inference
 from coldpress.protocols.oip.inference import LENGTH_HEADER
 from coldpress.protocols.values import check_lengths, count_of, datatype_of
 from coldpress.registry import Manifest
@@ -28,6 +29,43 @@ def split(body: bytes, header: str) -> tuple[bytes, memoryview]:
             f"got {header!r:.40}"
         )
     return body[:length], memoryview(body)[length:]
+
+
+MAX_HEADS = 64
+"""JSON parts kept; a client sends the same one again and again, only the data behind it is new."""
+MAX_HEAD = 2048
+"""Bytes of one."""
+
+_heads: dict[bytes, tuple[Settings, Inference, int, list[tuple[str, str, tuple[int, ...], int, int]]]] = {}
+
+
+def known(text: bytes, data: memoryview, settings: Settings) -> Inference | None:
+    """The request with this JSON part, if one was read before; None: it, or its data, must be looked at."""
+    kept = _heads.get(text)
+    if kept is None:
+        return None
+    checked_by, inference, size, places = kept
+    if size != len(data) or checked_by is not settings:
+        return None
+    tensors = [Tensor(name, datatype, shape, data[at:end]) for name, datatype, shape, at, end in places]
+    return Inference(tensors, inference.outputs, inference.form)
+
+
+def keep(text: bytes, inference: Inference, size: int, settings: Settings) -> None:
+    """Remembers what a JSON part says whose inputs all are numbers behind it, `size` bytes together."""
+    places, at = [], 0
+    for tensor in inference.tensors:
+        if isinstance(tensor.data, list):
+            return
+        end = at + memoryview(tensor.data).nbytes
+        places.append((tensor.name, tensor.datatype, tensor.shape, at, end))
+        at = end
+    # Numbers in the JSON part itself have their bytes there, and not behind it.
+    if at == size and size and len(text) <= MAX_HEAD:
+        if len(_heads) >= MAX_HEADS:
+            _heads.clear()
+        blank = inference._replace(tensors=[])
+        _heads[text] = settings, blank, size, places
 
 
 class Reader:
