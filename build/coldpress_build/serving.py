@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from coldpress import ort
 from coldpress.errors import ColdpressError
 from coldpress.ingest import optimise
-from coldpress.opening import IN_PLACE
+from coldpress.loading import IN_PLACE
 from coldpress.tensors import Tensor
 from coldpress_build.errors import BuildError
 

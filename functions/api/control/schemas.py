@@ -26,7 +26,10 @@ class Artifact(Record):
     key: str = Field(description="Where it is in the object store.")
     size: int = Field(description="Bytes.")
     sha256: str
-    format: str = Field(description="`ort` (opened in place) or `onnx`.", examples=["ort"])
+    format: str = Field(
+        description="`ort` (opened in place), `external` (large: weights mapped from the disk) or `onnx`.",
+        examples=["ort"],
+    )
     optimised: bool = Field(description="Whether the graph was optimised offline.")
     cpu: list[str] = Field(description="CPU features that the optimised layout needs.", examples=[["avx2"]])
 

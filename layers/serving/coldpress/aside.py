@@ -13,7 +13,8 @@ class Aside(Generic[T]):
 
     def __init__(self, work: Callable[[], T], *, finished_at_exit: bool = False) -> None:
         """`finished_at_exit`: the process waits for it before it ends."""
-        self._work = work
+        # Not kept once it has begun: it may hold megabytes, and whoever holds this.
+        self._work: list[Callable[[], T]] = [work]
         self._value: T | None = None
         self._error: Exception | None = None
         self._thread = threading.Thread(target=self._run, daemon=not finished_at_exit)
@@ -21,7 +22,7 @@ class Aside(Generic[T]):
 
     def _run(self) -> None:
         try:
-            self._value = self._work()
+            self._value = self._work.pop()()
         except Exception as error:  # raised again where the result is asked for
             self._error = error
 

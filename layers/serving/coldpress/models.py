@@ -37,7 +37,9 @@ class Models:
         self._served: dict[tuple[str, str], Key] = {}
         self._coming: dict[Key, tuple[float, Aside[Model]]] = {}
 
-    def get(self, manifest: Manifest, alias: str, trace: Trace, *, shared: bool = False) -> Model:
+    def get(
+        self, manifest: Manifest, alias: str, trace: Trace, *, shared: bool = False, waiting: bool = False
+    ) -> Model:
         """The model that answers: the version of `manifest`, or while that is being opened, or cannot be,
         the one that answered for the same alias before.
 
@@ -45,20 +47,22 @@ class Models:
             alias: empty when the caller named the version: then no other will do.
             shared: several versions share the alias's traffic. Who answers an id then must not depend on
                 what is open here: another version answers only if this one cannot be opened.
+            waiting: a request will run it at once; see `Opener.open`.
 
         Raises:
             Unavailable: it does not fit into the memory, or the storage does not answer.
             Internal: what is stored is not what was published.
         """
         key = (manifest.model, manifest.version)
-        self._take_in()
+        if self._coming:
+            self._take_in()
         model = self._open.pop(key, None)
         if model is None:
             before = self._open.get(self._served.get((manifest.model, alias), ("", 0))) if alias else None
             if before is not None and self._answers_meanwhile(manifest, before, trace, waits=shared):
                 return before
             try:
-                model = self._open_now(manifest, trace, keep=before if shared else None)
+                model = self._open_now(manifest, trace, before if shared else None, warm=not waiting)
             except Exception as error:
                 if before is None or before not in self._open.values():
                     raise
@@ -86,7 +90,7 @@ class Models:
                     f"{manifest.model} versions {keep.manifest.version} and {manifest.version} do not fit "
                     f"into {self._limit / MIB:.0f} MiB of models together; give the function more memory"
                 )
-            self._open[key] = self._open_now(manifest, trace, keep)
+            self._open[key] = self._open_now(manifest, trace, keep, warm=False)
         return self._open[key]
 
     def failure(self, model: str, version: int) -> str:
@@ -98,13 +102,13 @@ class Models:
         for key in [key for key in self._open if key[0] == model]:
             self._open.pop(key).session.close()
 
-    def _open_now(self, manifest: Manifest, trace: Trace, keep: Model | None) -> Model:
+    def _open_now(self, manifest: Manifest, trace: Trace, keep: Model | None, *, warm: bool) -> Model:
         key = (manifest.model, manifest.version)
         try:
             model = self._waited_for(key)
             if model is None:
                 self._make_room(manifest, keep if keep is not None and self._fits(manifest, keep) else None)
-                model = self._opener.open(manifest, trace)
+                model = self._opener.open(manifest, trace, warm=warm)
         except Exception as error:
             self._failures[key] = (time.monotonic(), str(error))
             raise

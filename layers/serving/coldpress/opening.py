@@ -3,10 +3,9 @@
 import time
 
 from coldpress import engine
-from coldpress.aside import Aside
 from coldpress.cpu import fits
-from coldpress.digest import sha256
 from coldpress.errors import ColdpressError, Internal, Unavailable
+from coldpress.loading import Loaded, load
 from coldpress.registry import Artifact, Manifest
 from coldpress.settings import Settings
 from coldpress.store import Store
@@ -15,17 +14,8 @@ from coldpress.threads import threads_for
 from coldpress.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import mmap
-
     from coldpress import ort
-
-# The bytes are used where they lie: no second copy of the weights, no parsing.
-IN_PLACE = {
-    "session.load_model_format": "ORT",
-    "session.use_ort_model_bytes_directly": "1",
-    "session.use_ort_model_bytes_for_initializers": "1",
-}
-HASH_ASIDE_BYTES = 1 << 18
+    from coldpress.tensors import Tensor
 
 
 class Model:
@@ -62,8 +52,12 @@ class Opener:
             raise Internal(f"no artefact of {_name(manifest)} fits this machine's CPU")
         return fitting
 
-    def open(self, manifest: Manifest, trace: Trace) -> Model:
+    def open(self, manifest: Manifest, trace: Trace, *, warm: bool = True) -> Model:
         """A version, ready to answer: its best artefact, or the next one where that does not open.
+
+        Args:
+            warm: whether its warm-up request is run. A request that waits for the model does itself, at its
+                first run, whatever the warm-up would have done.
 
         Raises:
             Unavailable: the storage does not answer, or ONNX Runtime cannot be opened.
@@ -72,7 +66,9 @@ class Opener:
         reason = ""
         for artifact in self.artifacts(manifest):
             try:
-                return self._open_artifact(manifest, artifact, trace)
+                return self._open_artifact(
+                    manifest, artifact, trace, warm=warm and manifest.warmup is not None
+                )
             except Unavailable:
                 raise
             except ColdpressError as error:
@@ -80,60 +76,45 @@ class Opener:
                 trace.fields["artifact_failed"] = reason
         raise Internal(f"{_name(manifest)} cannot be opened: {reason}")
 
-    def _open_artifact(self, manifest: Manifest, artifact: Artifact, trace: Trace) -> Model:
+    def _open_artifact(self, manifest: Manifest, artifact: Artifact, trace: Trace, *, warm: bool) -> Model:
         at = time.perf_counter()
-        buffer = self._store.fetch(artifact.key, artifact.size)
+        loaded = load(self._store, self._settings, artifact)
         at = trace.lap("fetch", at)
-        digest = _digest(buffer, artifact.size)
-        if manifest.warmup:
-            # Before the session, which may have to wait for the library.
-            from coldpress.warmup import tensors_of
-
-            warmup = tensors_of(manifest.warmup, self._settings)
-        session = self._open_session(manifest, artifact, buffer)
-        if digest.result() != artifact.sha256:
+        warmup = self._warmup(manifest) if warm else []
+        intact = False
+        try:
+            session = self._open_session(manifest, artifact, loaded)
+            intact = loaded.digest() == artifact.sha256
+        finally:
+            loaded.settle(intact)
+        if not intact and loaded.was_here:
+            return self._open_artifact(manifest, artifact, trace, warm=warm)
+        if not intact:
             raise Internal("it does not have the hash that was published; it is not served")
         at = trace.lap("open", at)
-        if manifest.warmup:
+        if warm:
             session.run(warmup)
             trace.lap("warmup", at)
         return Model(manifest, session, artifact.size)
 
-    def _open_session(self, manifest: Manifest, artifact: Artifact, buffer: "mmap.mmap") -> "ort.Session":
+    def _warmup(self, manifest: Manifest) -> "list[Tensor]":
+        # Before the session, which may have to wait for the library.
+        from coldpress.warmup import tensors_of
+
+        return tensors_of(manifest.warmup or {}, self._settings)
+
+    def _open_session(self, manifest: Manifest, artifact: Artifact, loaded: Loaded) -> "ort.Session":
         from coldpress import ort
 
         options = ort.SessionOptions(
             threads=self._settings.threads or threads_for(self._settings.memory_mb),
             optimisation="none" if artifact.optimised else "all",
-            config=IN_PLACE if artifact.format == "ort" else {},
+            config=loaded.config,
             arena=manifest.session.get("arena", True),
             memory_pattern=manifest.session.get("memory_pattern", True),
         )
-        return ort.Session.open(self.library(), buffer, options)
+        return ort.Session.open(self.library(), loaded.model, options)
 
 
 def _name(manifest: Manifest) -> str:
     return f"{manifest.model} version {manifest.version}"
-
-
-class _Now:
-    """A result that is there already, in the shape of an `Aside`."""
-
-    def __init__(self, value: str) -> None:
-        self._value = value
-
-    def result(self) -> str:
-        return self._value
-
-
-def _digest(buffer: "mmap.mmap", size: int) -> "Aside[str] | _Now":
-    """The buffer's SHA-256, beside the session's opening when large enough to be worth a thread."""
-    if size <= HASH_ASIDE_BYTES:
-        return _Now(sha256(buffer).hexdigest())
-
-    def work() -> str:
-        import hashlib
-
-        return hashlib.sha256(buffer).hexdigest()
-
-    return Aside(work)

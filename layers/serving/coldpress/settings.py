@@ -40,6 +40,8 @@ class Settings(NamedTuple):
     """Threads of one inference; 0: as many as the memory's share of vCPUs gives."""
     model_cache_bytes: int = 0
     """Loaded models are evicted, least recently used first, above this; 0: 60 % of the memory."""
+    disk_cache_bytes: int = 0
+    """Large models kept in /tmp, least recently used first to go, above this; 0: what the disk has."""
     preload: str = ""
     """Models to open before the first request, by commas: `sentiment,digits@canary`."""
     shadow: str = "off"

@@ -216,7 +216,8 @@ def _artifacts(folder: str, found: dict[str, Any]) -> tuple[Artifact, ...]:
     portable = _artifact(folder, trial.MODEL, "onnx", optimised=False)
     if not found["optimised"]:
         return (portable,)
-    best = _artifact(folder, trial.OPTIMISED, "ort", optimised=True)
+    name = found["optimised"]
+    best = _artifact(folder, name, name.partition(".")[2], optimised=True)
     return (best._replace(cpu=tuple(found["cpu"])), portable)
 
 

@@ -9,9 +9,9 @@ import mmap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from coldpress import cpu
+from coldpress import cpu, external
 from coldpress.errors import ColdpressError
-from coldpress.opening import IN_PLACE
+from coldpress.loading import IN_PLACE
 from coldpress.settings import MIB
 
 if TYPE_CHECKING:
@@ -23,6 +23,13 @@ if TYPE_CHECKING:
 MAX_BYTES = 512 * MIB
 """Larger models keep to the portable form: saving takes several times their size in memory, and a flatbuffer
 ends at 2 GiB."""
+EXTERNAL_BYTES = 128 * MIB
+"""From here on the form is `external`: opened in place, a model that is mostly matrix products takes twice
+its size in memory, as ONNX Runtime packs their weights anew. For smaller ones that matters less."""
+INLINE_BYTES = 1024
+"""Smaller weights of the external form stay in the graph."""
+ORT, EXTERNAL = "model.ort", external.NAME
+"""The files' names."""
 
 # Every path into or out of NCHWc goes through one of these. Looked for as bytes: the operator set's own name
 # is in every file.
@@ -31,28 +38,47 @@ NCHWC_OPERATORS = (b"ReorderInput", b"ReorderOutput")
 Answers = list[list["Tensor"]]
 
 
+def name_for(size: int) -> str:
+    """The optimised file's name, and so its form, for a model of `size` bytes."""
+    return EXTERNAL if size >= EXTERNAL_BYTES else ORT
+
+
 def optimise(library: "ort.Library", model: str, path: str, threads: int) -> None:
-    """Writes the model at `model` to `path` as .ort, optimised at the full level. Raises `OrtError`."""
+    """Writes the model at `model` to `path`, optimised at the full level, in the form that the name says.
+
+    Raises `OrtError`.
+    """
     from coldpress import ort
 
-    options = ort.SessionOptions(
-        threads=threads,
-        config={"session.save_model_format": "ORT"},
-        optimised_model_path=path,
-    )
+    written, config = path, {"session.save_model_format": "ORT"}
+    if Path(path).name == EXTERNAL:
+        written = f"{path}.graph"
+        config = {
+            "session.optimized_model_external_initializers_file_name": EXTERNAL,
+            "session.optimized_model_external_initializers_min_size_in_bytes": str(INLINE_BYTES),
+        }
+    options = ort.SessionOptions(threads=threads, config=config, optimised_model_path=written)
     ort.Session.open(library, model, options).close()
+    if written != path:
+        external.join(path, Path(written).read_bytes())
+        Path(written).unlink()
 
 
-def answers_in_place(
+def answers_as_served(
     library: "ort.Library", path: str, threads: int, ask: "Callable[[ort.Session], Answers]"
 ) -> Answers:
     """What the optimised model at `path` answers, opened exactly as the predict function opens it."""
     from coldpress import ort
 
-    options = ort.SessionOptions(threads=threads, optimisation="none", config=IN_PLACE)
-    with Path(path).open("rb") as file:
-        view = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
-    with ort.Session.open(library, view, options) as session:
+    outside = Path(path).name == EXTERNAL
+    config = external.config(path) if outside else IN_PLACE
+    options = ort.SessionOptions(threads=threads, optimisation="none", config=config)
+    if outside:
+        model: bytes | mmap.mmap = external.graph_of(path)
+    else:
+        with Path(path).open("rb") as file:
+            model = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+    with ort.Session.open(library, model, options) as session:
         return ask(session)
 
 
@@ -85,7 +111,7 @@ def verified(
         return f"larger than {MAX_BYTES // MIB} MiB"
     try:
         optimise(library, model, path, threads)
-        found = answers_in_place(library, path, threads, ask)
+        found = answers_as_served(library, path, threads, ask)
     except ColdpressError as error:
         return f"the optimised form fails: {str(error).partition(chr(10))[0]}"
     return "" if found == expected else "the optimised form answers differently"

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from coldpress import ort
 
-MODEL, OPTIMISED, RESULT = "model.onnx", "model.ort", "trial.json"
+MODEL, RESULT = "model.onnx", "trial.json"
 MAX_WARMUP_BYTES = 16384
 """Longest warm-up request kept with its data: every cold request reads it."""
 PR_SET_PDEATHSIG = 1
@@ -42,14 +42,14 @@ GIVE_ONE = (
 
 
 class Trial:
-    """One model under trial: `model.onnx` in a folder, and `model.ort` beside it once that may be served."""
+    """One model under trial: `model.onnx` in a folder; beside it the optimised form, if it may be served."""
 
     def __init__(self, folder: str, settings: Settings, deadline: float) -> None:
         """`deadline` is in `time.monotonic` seconds."""
         from coldpress import ort
 
         self._model = f"{folder}/{MODEL}"
-        self._optimised = f"{folder}/{OPTIMISED}"
+        self._optimised = f"{folder}/{optimise.name_for(Path(self._model).stat().st_size)}"
         self._settings = settings
         self._deadline = deadline
         self._threads = settings.threads or threads_for(settings.memory_mb)
@@ -95,7 +95,7 @@ class Trial:
         cpu = [] if why else list(optimise.cpu_features(self._optimised))
         return result | {
             "warmup": request,
-            "optimised": not why,
+            "optimised": "" if why else Path(self._optimised).name,
             "cpu": cpu,
             "notes": self._notes,
             "ms": self._ms,

@@ -1,0 +1,90 @@
+"""An artefact's bytes where ONNX Runtime opens them, and their hash, which is computed meanwhile."""
+
+from coldpress.digest import sha256
+from coldpress.errors import Internal
+from coldpress.registry import Artifact
+from coldpress.settings import MIB, Settings
+from coldpress.store import Store
+from coldpress.typed import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    import mmap
+    from collections.abc import Callable
+
+# The bytes are used where they lie: no second copy of the weights, no parsing.
+IN_PLACE = {
+    "session.load_model_format": "ORT",
+    "session.use_ort_model_bytes_directly": "1",
+    "session.use_ort_model_bytes_for_initializers": "1",
+}
+SMALL_BYTES = 1 << 18
+"""Hashed in a moment: not worth a thread, nor OpenSSL's import."""
+
+
+def _nothing(_intact: bool) -> None:
+    return None
+
+
+class Loaded(NamedTuple):
+    """What a session is opened from; not verified yet."""
+
+    model: "bytes | mmap.mmap"
+    config: dict[str, str]
+    """Session settings that belong to its form."""
+    digest: "Callable[[], str]"
+    """Waits for the SHA-256, in hex."""
+    settle: "Callable[[bool], None]" = _nothing
+    """To be called once it is known whether the bytes are the right ones."""
+    was_here: bool = False
+    """On this disk, from before: where it is not right, the storage's may be."""
+
+
+def load(store: Store, settings: Settings, artifact: Artifact) -> Loaded:
+    """Reads an artefact.
+
+    Raises:
+        Unavailable: the storage does not answer.
+        NotFound: it is not there.
+        Internal: it has another size, or does not fit on the disk.
+    """
+    if artifact.format == "external":
+        return _external(store, settings, artifact)
+    config = IN_PLACE if artifact.format == "ort" else {}
+    if artifact.size <= SMALL_BYTES:
+        small = store.fetch(artifact.key, artifact.size)
+        return Loaded(small, config, lambda: str(sha256(small).hexdigest()))
+    buffer, hashed = store.follow(artifact.key, artifact.size)
+    return Loaded(buffer, config, hashed.result)
+
+
+def _external(store: Store, settings: Settings, artifact: Artifact) -> Loaded:
+    """A large one: it lies on the disk."""
+    from coldpress import external, following
+    from coldpress.disk import Disk
+
+    if store.folder is not None:
+        path = f"{store.folder}/{artifact.key}"
+        hashed = following.of_file(path, artifact.size)
+        return Loaded(external.graph_of(path), external.config(path), hashed.result)
+    disk = Disk(settings.disk_cache_bytes)
+    path = disk.find(artifact.sha256, artifact.size)
+    was_here = path != ""
+    if was_here:
+        hashed = following.of_file(path, artifact.size)
+    else:
+        path = disk.room(artifact.size)
+        if not path:
+            raise Internal(f"its {artifact.size / MIB:.0f} MiB do not fit on this function's disk")
+        try:
+            hashed = store.save(artifact.key, artifact.size, path)
+        except BaseException:
+            disk.drop(path)
+            raise
+
+    def settle(intact: bool) -> None:
+        if not intact:
+            disk.drop(path)
+        elif not was_here:
+            disk.keep(path, artifact.sha256)
+
+    return Loaded(external.graph_of(path), external.config(path), hashed.result, settle, was_here)
