@@ -15,9 +15,11 @@ from coldpress_build.export import CHECKED_ROWS, check, warm_up, with_metadata
 from coldpress_build.extras import Extras, find_out
 from coldpress_build.files import write_atomic
 from coldpress_build.finish import finish
+from coldpress_build.press.candidates import RECIPES
 from coldpress_build.press.gate import Gate
 from coldpress_build.press.heldout import HeldOut
 from coldpress_build.press.press import Pressed, press
+from coldpress_build.press.retraining import Retraining
 from coldpress_build.progress import Progress
 from coldpress_build.recipes import find
 from coldpress_build.recipes.recipe import Recipe
@@ -99,6 +101,7 @@ def _run(
             difference = _export(learned, folder / ORIGINAL)
             progress.conclude(f"ONNX, within {difference:.1g} of the trained network")
         with progress.stage("press"):
+            retraining = Retraining(learned.trained, learned.parts, config, progress)
             pressed, winner = press(
                 folder / ORIGINAL,
                 Path(scratch),
@@ -106,6 +109,8 @@ def _run(
                 _held_out(learned, "test"),
                 gate,
                 progress,
+                (*RECIPES, *retraining.recipes()),
+                calibration=retraining.ranges(),
             )
             progress.conclude(outcome(pressed))
         with progress.stage("report"):

@@ -18,6 +18,7 @@ from coldpress_build.pipeline import MODEL, REPORT, outcome
 from coldpress_build.press.gate import Gate
 from coldpress_build.press.heldout import HeldOut
 from coldpress_build.press.press import Pressed, press
+from coldpress_build.press.retraining import CALIBRATION_ROWS
 from coldpress_build.press.static import Rows
 from coldpress_build.progress import Progress
 from coldpress_build.report.report import Report, write
@@ -25,7 +26,6 @@ from coldpress_build.serving import DTYPES, ServedModel
 
 MAX_BYTES = 2**31 - 2**20
 """An ONNX file with its weights inside ends at 2 GiB, which is protobuf's limit."""
-CALIBRATION_ROWS = 512
 
 
 @dataclass(frozen=True)

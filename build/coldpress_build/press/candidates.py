@@ -28,7 +28,8 @@ class Recipe:
     """`make(source, target)` writes the candidate; what it raises is the reason that there is none.
 
     `base` is the candidate that it is made from, and without which passing its answers it is not made.
-    It is not made either when one of `unless` passed.
+    It is not made either when one of `unless` passed, or one that passed has no more than `enough` of the
+    original's bytes.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Recipe:
     make: Callable[[Source, Path], None]
     base: str = BASELINE
     unless: tuple[str, ...] = ()
+    enough: float = 0.0
 
 
 def fp16(source: Source, target: Path) -> None:

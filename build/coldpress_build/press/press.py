@@ -116,7 +116,12 @@ class _Work:
         passed = [name for name in recipe.unless if name in known and known[name].passed]
         if passed:
             return self._without(recipe, f"not tried: {passed[0]} passed")
+        best = _smallest(before)
+        if _figures(best).bytes <= recipe.enough * self._bench.original.bytes:
+            return self._without(recipe, f"not tried: {best.name} is small enough")
         base = known[recipe.base]
+        if base.figures is None:
+            return self._without(recipe, f"not tried: there is no {recipe.base}")
         if not self._answers_well(base):
             return self._without(recipe, f"not tried: {recipe.base} does not answer well enough")
         progress.tell(f"making {recipe.name}")
@@ -145,10 +150,8 @@ class _Work:
         return Candidate(recipe.name, recipe.how, None, passed=False, reason=reason)
 
     def _answers_well(self, one: Candidate) -> bool:
-        if one.figures is None:
-            return False
         wanted, gate, rows = self._bench.original, self._bench.gate, len(self._bench.validation)
-        return not tuple(answer_reasons(one.figures, wanted, gate, rows))
+        return not tuple(answer_reasons(_figures(one), wanted, gate, rows))
 
     def _source(self, base: str) -> Source:
         if base not in self._sources:

@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from coldpress_build.config import within
+from coldpress_build.config import one_of, within
 from coldpress_build.data.dataset import Dataset
 from coldpress_build.data.split import Parts, split
 from coldpress_build.engine import Training
 from coldpress_build.search import COMMON, Choice
+
+PRESS = ("fast", "auto", "full")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +32,13 @@ class Settings(Training):
     """Share of the rows that choose epoch, seed and candidate."""
     test: float = 0.1
     """Share of the rows that are only reported."""
+    press: str = "fast"
+    """fast: fewer bits, nothing is fitted anew (seconds). auto: pruned and distilled networks too, unless
+    fewer bits alone made it small. full: all there is; each of them is fitted as long as the first."""
+    temperature: float = 2.0
+    """Of the answers that a pruned or distilled network learns from; higher tells more of wrong classes."""
+    soft: float = 0.5
+    """Share of those answers in its loss; the rest is the truth."""
 
     def __post_init__(self) -> None:
         """Raises `ConfigurationError` for a value out of range."""
@@ -37,6 +46,9 @@ class Settings(Training):
         within(self, 0.01, 0.45, "validation", "test")
         within(self, 0, 2**31, "max_rows", "seed")
         within(self, 1, 10_000, "restarts")
+        within(self, 0.1, 100.0, "temperature")
+        within(self, 0.0, 1.0, "soft")
+        one_of(self, "press", PRESS)
 
     def parts(self, data: Dataset) -> Parts:
         """`data`, divided by these shares and the seed. Raises `DataError`."""
