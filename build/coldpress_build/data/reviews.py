@@ -11,11 +11,11 @@ from typing import IO, cast
 
 import numpy as np
 
-from coldpress_build.cache import SourceDistribution, fetch
+from coldpress_build.cache import Download, fetch
 from coldpress_build.data.dataset import Dataset
 
 NAME = "movie-review-snippets"
-SOURCE = SourceDistribution(
+SOURCE = Download(
     package="vaderSentiment",
     version="2.5",
     filename="vaderSentiment-2.5.tar.gz",

@@ -1,22 +1,156 @@
-"""A user's file as a data set."""
+"""A user's file, or a packaged set, as a data set."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from coldpress_build.data.dataset import Dataset
-from coldpress_build.data.tables import column, read_table
+import numpy as np
+
+from coldpress_build.data.dataset import Array, Dataset
+from coldpress_build.data.tables import READERS, Column, column, read_table
 from coldpress_build.errors import DataError
 
+TARGETS = ("label", "target")
+MOST_CLASSES = 1000
 
-def read_texts(path: Path, target: str = "label") -> Dataset:
-    """A file with the columns `text` and `target`; the data set has the file's name.
+
+def load(source: str, read: Callable[[Path], Dataset]) -> Dataset:
+    """The packaged set of that name, else what `read` makes of the file.
+
+    Raises:
+        DataError: it is neither.
+    """
+    from coldpress_build.data.packaged import PACKAGED
+
+    name = source.lower().replace("_", "-")
+    if name in PACKAGED:
+        return PACKAGED[name]()
+    if Path(source).suffix not in READERS and not Path(source).exists():
+        raise DataError(
+            f"there is no data {source!r}: give a file that ends with {', '.join(READERS)}, or one of the "
+            f"packaged sets {', '.join(PACKAGED)}"
+        )
+    return read(Path(source))
+
+
+def target_of(table: dict[str, Column], wanted: str, path: Path) -> str:
+    """The column with the answers: the one that is asked for, else `label` or `target`, else the last."""
+    if wanted:
+        column(table, wanted, path, "what is answered; --target names another")
+        return wanted
+    return next((name for name in TARGETS if name in table), list(table)[-1])
+
+
+def labels_of(
+    table: dict[str, Column], wanted: str, path: Path
+) -> tuple[list[str], list[int], tuple[str, ...]]:
+    """Class names of the rows that have one, those rows' positions, and a note if there are others.
+
+    Raises:
+        DataError: no such column, or values in place of classes.
+    """
+    name = target_of(table, wanted, path)
+    target = table[name]
+    kept, notes = _present(target, name)
+    values = target[kept].tolist()
+    fractions = target.dtype.kind == "f" and any(not value.is_integer() for value in values)
+    labels = [str(int(value)) if target.dtype.kind == "f" else str(value) for value in values]
+    count = len(set(values))
+    if fractions or count > MOST_CLASSES:
+        raise DataError(
+            f"{path}: {name!r} has {count:,} different values such as {values[0]!r}, which are no classes; "
+            "--target names another column, and the recipe regressor learns values"
+        )
+    return labels, kept, notes
+
+
+def values_of(table: dict[str, Column], wanted: str, path: Path) -> tuple[Array, list[int], tuple[str, ...]]:
+    """Values of the rows that have one, those rows' positions, and a note if there are others.
+
+    Raises:
+        DataError: no such column, or it holds no numbers.
+    """
+    name = target_of(table, wanted, path)
+    target = table[name]
+    if target.ndim != 1 or target.dtype.kind not in "iuf":
+        raise DataError(
+            f"{path}: {name!r} holds {target.tolist()[0]!r}, which is no number; --target names another "
+            "column"
+        )
+    kept, notes = _present(target, name)
+    return target[kept], kept, notes
+
+
+def _present(target: Column, name: str) -> tuple[list[int], tuple[str, ...]]:
+    if target.ndim != 1:
+        raise DataError(f"the target {name!r} must hold one value a row, not {list(target.shape[1:])}")
+    if target.dtype.kind == "f":
+        there = ~np.isnan(target)
+    else:
+        there = np.array([value not in ("", None) for value in target.tolist()], bool)
+    gone = len(target) - int(there.sum())
+    return np.flatnonzero(there).tolist(), (f"{gone} rows without {name} left out",) if gone else ()
+
+
+def read_texts(path: Path, target: str = "") -> Dataset:
+    """A file with the columns `text` and `target` (else `label`); the data set has the file's name.
 
     Raises:
         DataError: see `read_table`; a column is missing; fewer than two classes; a text that is no text.
     """
     table = read_table(path)
     texts = column(table, "text", path, "what is classified")
-    labels = column(table, target, path, "the class of each row").tolist()
+    column(table, target or TARGETS[0], path, "the class of each row; --target names another")
     for number, text in enumerate(texts.tolist(), 1):
         if not isinstance(text, str):
             raise DataError(f"{path}: the text of row {number} is {text!r}, which is no text")
-    return Dataset.labelled(path.stem, {"text": texts}, [str(label) for label in labels])
+    labels, kept, notes = labels_of(table, target or TARGETS[0], path)
+    return Dataset.labelled(path.stem, {"text": texts[kept]}, labels, notes)
+
+
+def read_rows(
+    path: Path, target: str, *, values: bool, ignore: Sequence[str] = (), categories: Sequence[str] = ()
+) -> Dataset:
+    """A file whose other columns are what the target depends on: numbers, true or false, or category names.
+
+    `values`: the target holds numbers, not classes. `ignore`: columns to leave out. `categories`: columns
+    whose numbers are names.
+
+    Raises:
+        DataError: see `read_table`, `labels_of` and `values_of`; a column that is named is missing; there is
+            none beside the target.
+    """
+    table = read_table(path)
+    for name in (*ignore, *categories):
+        column(table, name, path, "to be left out" if name in ignore else "to be read as categories")
+    answer = target_of(table, target, path)
+    if values:
+        numbers, kept, notes = values_of(table, answer, path)
+    else:
+        labels, kept, notes = labels_of(table, answer, path)
+    columns = {
+        name: _feature(name, found[kept], path, named=name in categories)
+        for name, found in table.items()
+        if name != answer and name not in ignore
+    }
+    if not columns:
+        raise DataError(f"{path} has no column beside {answer!r} to learn from")
+    notes += _repeated(columns, answer)
+    if values:
+        return Dataset.valued(path.stem, columns, numbers, notes)
+    return Dataset.labelled(path.stem, columns, labels, notes)
+
+
+def _feature(name: str, found: Column, path: Path, *, named: bool) -> Array:
+    if found.ndim > 2 or (found.dtype == object and found.ndim > 1):
+        raise DataError(
+            f"{path}: {name!r} holds {list(found.shape[1:])} values a row; leave it out by ignore"
+        )
+    if named or found.dtype == object:
+        return np.array([str(value) for value in found.tolist()], object)
+    return found if found.dtype == bool else found.astype(np.float32)
+
+
+def _repeated(columns: dict[str, Array], answer: str) -> tuple[str, ...]:
+    rows = list(zip(*(column.tolist() for column in columns.values()), strict=True))
+    again = len(rows) - len({str(row) for row in rows})
+    return (f"{again} rows have the same columns beside {answer} as another",) if again else ()

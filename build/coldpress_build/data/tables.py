@@ -1,8 +1,10 @@
-"""Columns from a file: JSON lines, CSV, or numpy's npz."""
+"""Columns from a file: JSON lines, CSV, Parquet, or numpy's npz."""
 
 import csv
 import io
 import json
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -12,25 +14,31 @@ from numpy.typing import NDArray
 from coldpress_build.errors import DataError
 
 Column = NDArray[Any]
-"""First dimension: rows. Strings are `str` objects."""
+"""First dimension: rows. Strings are `str` objects; a missing one is empty, a missing number NaN."""
+
+MISSING = frozenset({"", "na", "n/a", "null", "none", "nan"})
+"""What stands for a missing number in CSV, in small letters."""
 
 
 def read_table(path: Path) -> dict[str, Column]:
     """The columns of a file, by name.
 
-    `.jsonl`: one object a line, all with the same keys; lists become further dimensions. `.csv`: a header
-    line; a column whose values are all numbers is numeric. `.npz`: numpy's own, without pickled objects.
+    `.jsonl`: one object a line, all with the same keys; lists become further dimensions, null is missing.
+    `.csv`: a header line; a column whose values are all numbers or missing is numeric, one whose values are
+    all true or false is boolean. `.parquet`: with pyarrow or polars. `.npz`: numpy's own, without pickled
+    objects.
 
     Raises:
         DataError: no such file, another ending, or rows that do not make columns.
     """
-    readers = {".jsonl": _jsonl, ".csv": _csv, ".npz": _npz}
-    if path.suffix not in readers:
-        raise DataError(f"{path}: data files end with {', '.join(readers)}, not {path.suffix or 'nothing'!r}")
+    if path.suffix not in READERS:
+        raise DataError(f"{path}: data files end with {', '.join(READERS)}, not {path.suffix or 'nothing'!r}")
     try:
-        table = readers[path.suffix](path)
+        table = READERS[path.suffix](path)
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
+    except DataError:
+        raise
     except (ValueError, csv.Error) as error:
         raise DataError(f"{path} is not what {path.suffix} means: {error}") from error
     counts = {name: len(column) for name, column in table.items()}
@@ -48,7 +56,26 @@ def column(table: dict[str, Column], name: str, path: Path, wanted_for: str) -> 
     return table[name]
 
 
-def _jsonl(path: Path) -> dict[str, Column]:
+def json_lines(path: Path) -> list[dict[str, Any]]:
+    """The objects of a `.jsonl` file, one a line.
+
+    Raises:
+        DataError: it cannot be read, has no rows, or a line is no object with the first one's keys.
+    """
+    if path.suffix != ".jsonl":
+        raise DataError(f"{path}: this takes a .jsonl file, not {path.suffix or 'nothing'!r}")
+    try:
+        rows = _objects(path)
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
+    except ValueError as error:
+        raise DataError(f"{path} is not what .jsonl means: {error}") from error
+    if not rows:
+        raise DataError(f"{path} has no rows")
+    return rows
+
+
+def _objects(path: Path) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
         if not line.strip():
@@ -58,10 +85,21 @@ def _jsonl(path: Path) -> dict[str, Column]:
             keys = f" with the keys {', '.join(rows[0])}" if rows else ""
             raise ValueError(f"line {number} is no object{keys}")
         rows.append(row)
+    return rows
+
+
+def _jsonl(path: Path) -> dict[str, Column]:
+    rows = _objects(path)
     return {name: _column(name, [row[name] for row in rows]) for name in (rows[0] if rows else {})}
 
 
 def _column(name: str, values: list[Any]) -> Column:
+    if None in values:
+        present = [value for value in values if value is not None]
+        if all(isinstance(value, str) for value in present):
+            return np.array([value or "" for value in values], object)
+        if all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in present):
+            return np.array([np.nan if value is None else value for value in values], np.float64)
     try:
         found = np.array(values)
     except ValueError as error:
@@ -72,7 +110,8 @@ def _column(name: str, values: list[Any]) -> Column:
 def _numeric(name: str, found: Column) -> Column:
     if found.dtype.kind not in "biuf":
         raise ValueError(
-            f"{name!r} mixes text with numbers or holds null; give every row a value of one type"
+            f"{name!r} mixes text with numbers, or holds null among lists or true and false; give every row "
+            "a value of one type"
         )
     return found
 
@@ -94,15 +133,50 @@ def _csv(path: Path) -> dict[str, Column]:
 
 
 def _parsed(values: list[str]) -> Column:
-    for kind in (np.int64, np.float64):
-        try:
-            return np.array([kind(value) for value in values], kind)
-        except (ValueError, OverflowError):
-            continue
+    missing = [value.strip().lower() in MISSING for value in values]
+    if not all(missing):
+        filled = ["nan" if gone else value for value, gone in zip(values, missing, strict=True)]
+        for kind in (np.int64, np.float64):
+            try:
+                return np.array([kind(value) for value in filled], kind)
+            except (ValueError, OverflowError):
+                continue
+    small = {value.strip().lower() for value in values}
+    if small <= {"true", "false"}:
+        return np.array([value.strip().lower() == "true" for value in values])
     return np.array(values, object)
+
+
+def _parquet(path: Path) -> dict[str, Column]:
+    for package in ("pyarrow.parquet", "polars"):
+        if _installed(package):
+            break
+    else:
+        raise DataError(f"{path}: reading Parquet takes pyarrow or polars; pip install pyarrow")
+    module: Any = import_module(package)
+    read = module.read_table if package == "pyarrow.parquet" else module.read_parquet
+    columns = read(path)
+    # Both name their columns; pyarrow's are made lists by to_pylist, polars' by to_list.
+    names = getattr(columns, "column_names", None) or columns.columns
+    found = {}
+    for name in names:
+        values = columns[name]
+        listed = values.to_pylist() if hasattr(values, "to_pylist") else values.to_list()
+        found[name] = _column(name, listed)
+    return found
+
+
+def _installed(package: str) -> bool:
+    try:
+        return find_spec(package) is not None
+    except ModuleNotFoundError:
+        return False
 
 
 def _npz(path: Path) -> dict[str, Column]:
     with np.load(path, allow_pickle=False) as archive:
         found = {name: archive[name] for name in archive.files}
     return {name: array.astype(object) if array.dtype.kind == "U" else array for name, array in found.items()}
+
+
+READERS = {".jsonl": _jsonl, ".csv": _csv, ".parquet": _parquet, ".npz": _npz}

@@ -1,7 +1,8 @@
 """What can be trained, by name."""
 
-from collections.abc import Callable
+from dataclasses import dataclass
 from difflib import get_close_matches
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from coldpress_build.errors import ConfigurationError
@@ -10,14 +11,24 @@ if TYPE_CHECKING:
     from coldpress_build.recipes.recipe import Recipe
 
 
-def _text_classifier() -> "Recipe":
-    from coldpress_build.recipes.text_classifier import TextClassifier
+@dataclass(frozen=True)
+class Entry:
+    """Where a recipe is, and one line of what it does."""
 
-    return TextClassifier()
+    module: str
+    kind: str
+    summary: str
 
 
 # A recipe is imported when it is asked for: torch takes seconds.
-RECIPES: dict[str, Callable[[], "Recipe"]] = {"text-classifier": _text_classifier}
+RECIPES: dict[str, Entry] = {
+    "tabular-mlp": Entry("tabular_mlp", "TabularMlp", "the class of a row of a table"),
+    "regressor": Entry("regressor", "Regressor", "a value from a row of a table"),
+    "text-classifier": Entry(
+        "text_classifier", "TextClassifier", "the class of a text, by the mean of its words"
+    ),
+    "image-cnn": Entry("image_cnn", "ImageCnn", "the class of a picture: two convolutions, or ResNet-18"),
+}
 
 
 def find(name: str) -> "Recipe":
@@ -30,4 +41,6 @@ def find(name: str) -> "Recipe":
         close = get_close_matches(name, RECIPES, 1)
         hint = f"; did you mean {close[0]!r}?" if close else ""
         raise ConfigurationError(f"there is no recipe {name!r}; the recipes are {', '.join(RECIPES)}{hint}")
-    return RECIPES[name]()
+    entry = RECIPES[name]
+    recipe: Recipe = getattr(import_module(f"{__name__}.{entry.module}"), entry.kind)()
+    return recipe

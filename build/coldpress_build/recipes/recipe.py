@@ -42,8 +42,6 @@ class Recipe(Protocol):
     """One thing that can be trained. `config` is its frozen dataclass of settings, all with defaults."""
 
     name: str
-    summary: str
-    """One line for `--help`."""
     config: type[Any]
 
     def load(self, source: str | None, config: Any) -> Dataset:

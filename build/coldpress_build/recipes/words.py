@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import onnx
@@ -12,7 +11,8 @@ from torch import nn
 from coldpress_build.data import reviews
 from coldpress_build.data.batches import Batches
 from coldpress_build.data.dataset import Array, Dataset
-from coldpress_build.data.sources import read_texts
+from coldpress_build.data.sources import load, read_texts
+from coldpress_build.errors import DataError
 from coldpress_build.export import Port, served_graph
 from coldpress_build.text.graph import text_graph
 from coldpress_build.text.tokeniser import PAD, Tokeniser
@@ -22,9 +22,10 @@ WARM_UP = ("A text to begin with.", "And another, a little longer!")
 
 def load_texts(source: str | None, target: str) -> Dataset:
     """A file with the columns `text` and `target`, or the movie review snippets."""
-    if source in (None, reviews.NAME):
-        return reviews.load()
-    return read_texts(Path(source), target or "label")
+    data = load(source or reviews.NAME, lambda path: read_texts(path, target))
+    if list(data.columns) != ["text"] or not data.classes:
+        raise DataError(f"{data.name} has no texts with a class each; {reviews.NAME} has")
+    return data
 
 
 @dataclass(frozen=True)

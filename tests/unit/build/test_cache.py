@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from coldpress_build.cache import SourceDistribution, cache_folder, fetch
+from coldpress_build.cache import Download, cache_folder, fetch
 from coldpress_build.errors import DataError
 
 SETUP = b"from setuptools import setup\nsetup(name='tinydata', version='1.0', py_modules=[])\n"
@@ -32,15 +32,15 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def source(index: Path) -> SourceDistribution:
-    return SourceDistribution("tinydata", "1.0", FILENAME, _sha256(index / FILENAME))
+def source(index: Path) -> Download:
+    return Download("tinydata", "1.0", FILENAME, _sha256(index / FILENAME))
 
 
 def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def test_downloads_once_then_needs_no_index(index: Path, source: SourceDistribution, tmp_path: Path) -> None:
+def test_downloads_once_then_needs_no_index(index: Path, source: Download, tmp_path: Path) -> None:
     path = fetch(source, tmp_path / "cache")
     assert path == tmp_path / "cache" / "downloads" / FILENAME
     (index / FILENAME).unlink()
@@ -49,14 +49,14 @@ def test_downloads_once_then_needs_no_index(index: Path, source: SourceDistribut
 
 
 def test_a_cached_file_is_taken_without_asking_pip(
-    source: SourceDistribution, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    source: Download, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = fetch(source, tmp_path)
     monkeypatch.setattr("sys.executable", "/nowhere/python")
     assert fetch(source, tmp_path) == path
 
 
-def test_a_damaged_file_is_fetched_again(source: SourceDistribution, tmp_path: Path) -> None:
+def test_a_damaged_file_is_fetched_again(source: Download, tmp_path: Path) -> None:
     path = fetch(source, tmp_path)
     path.write_bytes(b"damaged")
     assert _sha256(fetch(source, tmp_path)) == source.sha256
@@ -64,14 +64,14 @@ def test_a_damaged_file_is_fetched_again(source: SourceDistribution, tmp_path: P
 
 @pytest.mark.usefixtures("index")
 def test_another_file_than_the_pinned_one_is_refused(tmp_path: Path) -> None:
-    other = SourceDistribution("tinydata", "1.0", FILENAME, "0" * 64)
+    other = Download("tinydata", "1.0", FILENAME, "0" * 64)
     with pytest.raises(DataError, match=r"THESE PACKAGES DO NOT MATCH|[Hh]ash"):
         fetch(other, tmp_path)
     assert not (tmp_path / "downloads" / FILENAME).exists()
 
 
 def test_without_an_index_the_error_says_what_is_needed_and_where(
-    source: SourceDistribution, index: Path, tmp_path: Path
+    source: Download, index: Path, tmp_path: Path
 ) -> None:
     (index / FILENAME).unlink()
     with pytest.raises(DataError) as caught:

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from coldpress_build.data.dataset import Dataset
-from coldpress_build.data.sources import read_texts
+from coldpress_build.data.packaged import PACKAGED
+from coldpress_build.data.sources import load, read_rows, read_texts
 from coldpress_build.data.split import Parts, split
 from coldpress_build.data.tables import read_table
 from coldpress_build.errors import DataError
@@ -157,6 +158,88 @@ def test_csv_columns_of_numbers_are_numbers(tmp_path: Path) -> None:
     assert (table["x"].dtype, table["x"].tolist()) == (np.float64, [1.5, -3.0])
 
 
+def test_what_is_missing_in_a_column_of_numbers_is_nan(tmp_path: Path) -> None:
+    table = read_table(write(tmp_path, "rows.csv", "n,t,flag\n1,x,true\n,NA,FALSE\nn/a,,True\n"))
+    np.testing.assert_array_equal(table["n"], [1.0, np.nan, np.nan])
+    assert table["t"].tolist() == ["x", "NA", ""]
+    assert (table["flag"].dtype, table["flag"].tolist()) == (bool, [True, False, True])
+    lines = '{"n": 1, "t": null}\n{"n": null, "t": "x"}\n'
+    table = read_table(write(tmp_path, "rows.jsonl", lines))
+    np.testing.assert_array_equal(table["n"], [1.0, np.nan])
+    assert table["t"].tolist() == ["", "x"]
+
+
+def test_parquet_needs_a_package_that_reads_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("coldpress_build.data.tables.find_spec", lambda _: None)
+    with pytest.raises(DataError, match=r"reading Parquet takes pyarrow or polars; pip install pyarrow"):
+        read_table(write(tmp_path, "rows.parquet", ""))
+
+
+TABLE = (
+    "id,age,town,member,bought\n1,20,Rome,true,yes\n2,30,Oslo,false,no\n3,,Rome,true,\n4,20,Rome,true,no\n"
+)
+
+
+def test_rows_of_a_table_are_cleaned_and_said_so(tmp_path: Path) -> None:
+    data = read_rows(write(tmp_path, "shop.csv", TABLE), "", values=False, ignore=["id"])
+    assert (data.name, list(data.columns), data.classes) == ("shop", ["age", "town", "member"], ("no", "yes"))
+    assert data.target.tolist() == [1, 0, 0]
+    assert [data.columns[name].dtype for name in data.columns] == [np.float32, object, bool]
+    assert data.notes == (
+        "1 rows without bought left out",
+        "1 rows have the same columns beside bought as another",
+    )
+    named = read_rows(write(tmp_path, "shop.csv", TABLE), "town", values=False, categories=["id", "age"])
+    assert named.columns["age"].tolist() == ["20.0", "30.0", "nan", "20.0"]
+
+
+def test_values_are_read_from_any_column(tmp_path: Path) -> None:
+    data = read_rows(write(tmp_path, "shop.csv", TABLE), "age", values=True)
+    assert (data.task, data.target.tolist()) == ("regression", [20.0, 30.0, 20.0])
+    assert "1 rows without age left out" in data.notes
+
+
+@pytest.mark.parametrize(
+    ("target", "values", "message"),
+    [
+        ("price", False, "has no column 'price'"),
+        ("town", True, "'town' holds 'Rome', which is no number; --target names another column"),
+        ("x", False, "'x' has 4 different values such as 0.5, which are no classes"),
+    ],
+)
+def test_a_target_of_the_wrong_kind_is_an_error(
+    tmp_path: Path, target: str, values: bool, message: str
+) -> None:
+    lines = TABLE.splitlines()
+    path = write(
+        tmp_path, "t.csv", "\n".join(f"{line},{'x' if not n else n / 2}" for n, line in enumerate(lines))
+    )
+    with pytest.raises(DataError, match=message):
+        read_rows(path, target, values=values)
+
+
+def test_data_is_a_packaged_set_or_a_file(tmp_path: Path) -> None:
+    def read(path: Path) -> Dataset:
+        return texts_of(["a", "b"], ["x", "y"], path.stem)
+
+    assert load("breast_cancer", read).name == "breast-cancer"
+    assert load(str(write(tmp_path, "mine.csv", "")), read).name == "mine"
+    with pytest.raises(
+        DataError, match=r"there is no data 'irises': give a file .* packaged sets iris, wine"
+    ):
+        load("irises", read)
+
+
+@pytest.mark.parametrize(
+    ("name", "rows", "columns", "classes"),
+    [("iris", 150, 4, 3), ("wine", 178, 13, 3), ("breast-cancer", 569, 30, 2), ("diabetes", 442, 10, 0)],
+)
+def test_the_sets_of_scikit_learn(name: str, rows: int, columns: int, classes: int) -> None:
+    data = PACKAGED[name]()
+    assert (len(data), len(data.columns), len(data.classes)) == (rows, columns, classes)
+    assert all(column.isidentifier() for column in data.columns)
+
+
 def test_npz_is_read_without_pickles(tmp_path: Path) -> None:
     np.savez(tmp_path / "rows.npz", x=np.ones((2, 3), np.float32), text=np.array(["a", "b"]))
     table = read_table(tmp_path / "rows.npz")
@@ -169,7 +252,7 @@ def test_npz_is_read_without_pickles(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("rows.txt", "", r"data files end with \.jsonl, \.csv, \.npz, not '\.txt'"),
+        ("rows.txt", "", r"data files end with \.jsonl, \.csv, \.parquet, \.npz, not '\.txt'"),
         ("rows.jsonl", "", "has no rows"),
         ("rows.csv", "", "has no rows"),
         ("rows.csv", "a,b\n", "has no rows"),
@@ -179,8 +262,9 @@ def test_npz_is_read_without_pickles(tmp_path: Path) -> None:
         ("rows.jsonl", '{"a": 1}\n{"b": 1}\n', "line 2 is no object with the keys a"),
         ("rows.jsonl", "[1]\n", "line 1 is no object"),
         ("rows.jsonl", '{"a": [1]}\n{"a": [1, 2]}\n', "different shapes; pad them"),
-        ("rows.jsonl", '{"a": "x"}\n{"a": 1}\n', "'a' mixes text with numbers or holds null"),
-        ("rows.jsonl", '{"a": null}\n', "'a' mixes text with numbers or holds null"),
+        ("rows.jsonl", '{"a": "x"}\n{"a": 1}\n', "'a' mixes text with numbers, or holds null"),
+        ("rows.jsonl", '{"a": [1]}\n{"a": null}\n', "'a'"),
+        ("rows.parquet", "PAR1", r"rows.parquet"),
         ("rows.npz", "PK", r"is not what \.npz means"),
     ],
 )
@@ -206,7 +290,10 @@ def test_texts_need_the_columns_text_and_label(tmp_path: Path) -> None:
     data = read_texts(write(tmp_path, "mine.csv", "label,text\n1,good\n0,bad\n"))
     assert (data.name, data.columns["text"].tolist()) == ("mine", ["good", "bad"])
     assert (data.target.tolist(), data.classes) == ([1, 0], ("0", "1"))
-    with pytest.raises(DataError, match=r"no column 'label' \(the class of each row\); it has 'text', 'x'"):
+    with pytest.raises(
+        DataError,
+        match=r"no column 'label' \(the class of each row; --target names another\); it has 'text', 'x'",
+    ):
         read_texts(write(tmp_path, "mine.csv", "text,x\ngood,1\n"))
     with pytest.raises(DataError, match="the text of row 1 is 4, which is no text"):
         read_texts(write(tmp_path, "mine.csv", "text,label\n4,a\n5,b\n").rename(tmp_path / "n.csv"))
