@@ -1,5 +1,6 @@
 """The hash of a large object while it is still coming in."""
 
+import mmap
 import os
 import threading
 from collections.abc import Callable
@@ -58,7 +59,7 @@ class Following:
 
 
 def of_file(path: str, size: int) -> Following:
-    """The hash of a file that is there. It is read and not mapped: mapped pages count as memory in use.
+    """The hash of a file that is there.
 
     Raises:
         NotFound: there is none.
@@ -68,22 +69,27 @@ def of_file(path: str, size: int) -> Following:
         file = os.open(path, os.O_RDONLY)
     except FileNotFoundError:
         raise NotFound(f"{path} is not there") from None
-    if os.fstat(file).st_size != size:
+    try:
+        if os.fstat(file).st_size != size:
+            raise Internal(f"{path} has another size than its manifest says ({size} bytes)")
+        following = Following(size, size, reading(file, size))
+    finally:
         os.close(file)
-        raise Internal(f"{path} has another size than its manifest says ({size} bytes)")
-    following = Following(size, size, reading(file, size))
     following.arrived(0)
     return following
 
 
-def reading(file: int, size: int) -> Callable[[int, int], bytes]:
-    """Reads steps of an open file, which is closed with the last one."""
+def reading(file: int, size: int) -> Callable[[int, int], memoryview]:
+    """Reads steps of an open file; a step is mapped while it is hashed, and then no longer.
 
-    def read(start: int, end: int) -> bytes:
-        try:
-            return os.pread(file, end - start, start)
-        finally:
-            if end == size:
-                os.close(file)
+    Reading would copy it, and pages that stay mapped count as memory in use.
+    """
+    mapped = mmap.mmap(file, size, access=mmap.ACCESS_READ)
+    view = memoryview(mapped)
+
+    def read(start: int, end: int) -> memoryview:
+        if start:
+            mapped.madvise(mmap.MADV_DONTNEED, start - STEP_BYTES, STEP_BYTES)
+        return view[start:end]
 
     return read

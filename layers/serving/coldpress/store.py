@@ -7,6 +7,7 @@ reads from S3 comes through `coldpress.s3`, which is there before obstore would 
 
 import mmap
 import os
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -208,28 +209,35 @@ class Store:
         from coldpress.following import Following, reading
 
         file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
-        hashed = Following(size, PART_BYTES, reading(file, size))
+        hashed = None
         try:
             os.posix_fallocate(file, 0, size)
+            hashed = Following(size, PART_BYTES, reading(file, size))
             self._write_parts(key, size, file, hashed.arrived)
         except BaseException as error:
-            hashed.abandon()
+            if hashed is not None:
+                hashed.abandon()
             if isinstance(error, OSError):
                 raise Internal(f"{size} bytes of {key} cannot be kept on the disk: {error}") from error
             raise
+        finally:
+            os.close(file)
         return hashed
 
     def _write_parts(self, key: str, size: int, file: int, arrived: Callable[[int], None]) -> None:
         rooms: list[memoryview] = []
+        # A file takes one write at a time; threads that wait for that in the kernel burn the CPU meanwhile.
+        writing = threading.Lock()
 
         def write(start: int) -> None:
             # Some buffers for all parts, one for each thread at most: new ones would be new memory each time.
             room = rooms.pop() if rooms else memoryview(bytearray(PART_BYTES))
             part = room[: min(PART_BYTES, size - start)]
             self._read_exactly(key, start, part, size)
-            written = 0
-            while written < len(part):
-                written += os.pwrite(file, part[written:], start + written)
+            with writing:
+                written = 0
+                while written < len(part):
+                    written += os.pwrite(file, part[written:], start + written)
             rooms.append(room)
             arrived(start)
 
