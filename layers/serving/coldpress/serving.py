@@ -86,15 +86,21 @@ class DataPlane:
         if self.shadow is not None:
             self.shadow.begin()
         deadline = _deadline(context)
-        trace.fields["request_id"] = gateway.id_of(event)
+        request_id = ""
         try:
             request = gateway.read(event, self.settings.base_path, self.settings.max_body_bytes)
-            reply = gateway.reply(self._respond(request, trace, deadline))
+            request_id = _note(request, event, trace)
+            response = self._respond(request, trace, deadline)
+            reply = gateway.reply(response)
         except Exception as error:  # the last step of every request: an error is an answer too
-            reply = gateway.reply(_failure(error, trace))
-        reply["headers"]["server-timing"] = trace.server_timing()
-        reply["headers"]["x-request-id"] = trace.fields["request_id"]
-        trace.fields["status"] = reply["statusCode"]
+            request_id = request_id or gateway.id_of(event)
+            response = _failure(error, trace)
+            reply = gateway.reply(response)
+        headers = reply["headers"]
+        headers["server-timing"] = trace.server_timing()
+        headers["x-request-id"] = request_id
+        trace.metrics["BytesOut"] = len(response.body)
+        trace.fields["request_id"], trace.fields["status"] = request_id, response.status
         trace.emit()
         if self.shadow is not None:
             self.shadow.end()
@@ -134,11 +140,13 @@ class DataPlane:
         at = time.perf_counter()
         manifest = self.resolver.manifest(route.model, route.alias, route.version, request.id)
         trace.lap("resolve", at)
-        trace.fields |= {"model": manifest.model, "version": manifest.version}
+        trace.fields["model"], trace.fields["version"] = manifest.model, manifest.version
         alias = "" if route.version else route.alias
-        model = self.models.get(manifest, alias, trace, shared=self.resolver.is_shared(manifest.model, alias))
-        manifest = model.manifest
-        trace.fields |= {"model": manifest.model, "version": manifest.version}
+        shared = self.resolver.is_shared(manifest.model, alias)
+        model = self.models.get(manifest, alias, trace, shared=shared, waiting=True)
+        if model.manifest is not manifest:
+            manifest = model.manifest
+            trace.fields["version"] = manifest.version
         began = time.perf_counter()
         try:
             protocol = codec(route.protocol)
@@ -176,6 +184,18 @@ class DataPlane:
             return response
         headers = response.headers | {"content-encoding": encoding, "vary": "accept-encoding"}
         return Response(response.status, headers, compress(response.body, encoding))
+
+
+def _note(request: Request, event: dict[str, Any], trace: Trace) -> str:
+    """Writes down which request this is and what came; answers its id."""
+    trace.metrics["BytesIn"] = len(request.body)
+    sent = gateway.sent_at(event)
+    if sent is not None:
+        trace.queued(sent)
+    traced = request.headers.get("x-amzn-trace-id") or os.environ.get("_X_AMZN_TRACE_ID")
+    if traced:
+        trace.fields["xray_trace_id"] = traced.removeprefix("Root=").partition(";")[0]
+    return request.id
 
 
 def _deadline(context: Any) -> float | None:
