@@ -43,7 +43,7 @@ SETTINGS: Any = {
     "axes.grid": True,
     "axes.axisbelow": True,
     "axes.labelcolor": SOFT,
-    "axes.formatter.use_mathtext": False,
+    "axes.formatter.limits": (-3, 4),  # longer numbers would stand in each other
     "grid.color": LINE,
     "grid.linewidth": 0.6,
     "xtick.color": SOFT,
@@ -77,6 +77,10 @@ class Plot:
         """The legend between title and axes, where it covers nothing."""
         self.axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=columns, borderaxespad=0.1)
 
+    def below(self, text: str) -> None:
+        """What the x axis shows, in the middle of the picture: long names beside it leave little room."""
+        self.figure.supxlabel(text, fontsize=9.5, color=SOFT)
+
     def tip(self, artist: Any, text: str) -> None:
         """Show `text` when the pointer rests on `artist`."""
         name = f"tip-{len(self._tips)}"
@@ -100,9 +104,11 @@ def _inlined(drawn: str, tips: Mapping[str, str], said: str) -> str:
     head = f'<svg {size[0] if size else ""} role="img" aria-label="{escape(said)}">'
     drawn = head + drawn[drawn.index(">") + 1 :]
     for name, text in tips.items():
-        drawn = drawn.replace(f'<g id="{name}">', f"<g><title>{escape(text)}</title>")
+        start = drawn.index(f'<g id="{name}"')
+        inside = drawn.index(">", start) + 1
+        drawn = f"{drawn[:inside]}<title>{escape(text)}</title>{drawn[inside:]}"
     # Groups are numbered from 1 in each plot: no ids twice in a page.
-    drawn = re.sub(r'<g id="[^"]*">', "<g>", drawn)
+    drawn = re.sub(r'<g id="[^"]*"', "<g", drawn)
     drawn = re.sub(r"font: ([^;\"]*?px) [^;\"]*", r"font: \1 system-ui, sans-serif", drawn)
     for colour, variable in VARIABLES.items():
         drawn = drawn.replace(colour, variable)

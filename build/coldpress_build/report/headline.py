@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from coldpress_build.evaluation.interval import LEVEL
 from coldpress_build.report.drawing import TIMES
 from coldpress_build.report.report import Report, Training
 
@@ -52,15 +53,10 @@ def headline(report: Report) -> Iterator[Tile]:
 
 def _training(training: Training) -> Iterator[Tile]:
     evaluation = training.evaluation
-    for name in (
-        list(evaluation.metrics)[:1] + [n for n in ("roc_auc", "f1", "mae") if n in evaluation.metrics][:1]
-    ):
+    second = next(name for name in SECOND if name in evaluation.metrics)
+    for name in (evaluation.main, second):
         one = evaluation.metrics[name]
-        yield (
-            NAMES[name],
-            f"{one.value:.4g}",
-            f"{one.low:.4g} to {one.high:.4g} (95 %), {evaluation.rows:,} rows",
-        )
+        yield NAMES[name], f"{one.value:.4f}", f"{one.low:.4f} to {one.high:.4f} ({LEVEL:.0%})"
     if (against := evaluation.against) is not None:
         gain = against.difference
         yield (

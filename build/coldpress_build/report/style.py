@@ -12,7 +12,7 @@ h1 { font-size: 1.5rem; line-height: 1.25; margin: 0; overflow-wrap: anywhere }
 h2 { font-size: 1.1rem; margin: 2rem 0 .6rem }
 p { margin: .4rem 0 } .note { color: var(--soft) } .note, code { overflow-wrap: anywhere }
 .tiles, .plots { display: grid; gap: .8rem }
-.tiles { grid-template-columns: repeat(auto-fit, minmax(min(10rem, 100%), 1fr)); margin-top: 1rem }
+.tiles { grid-template-columns: repeat(auto-fit, minmax(max(9.5rem, 22%), 1fr)); margin-top: 1rem }
 .plots { grid-template-columns: repeat(auto-fill, minmax(min(24rem, 100%), 1fr)); margin-top: .8rem;
   align-items: start }
 .tile, .plot, details { background: var(--card); border: 1px solid var(--line); border-radius: .6rem }
@@ -27,7 +27,7 @@ table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size
 th, td { padding: .25rem .9rem .25rem 0; border-bottom: 1px solid var(--line); text-align: left;
   vertical-align: top }
 th { color: var(--soft); font-weight: 600; white-space: nowrap }
-td { white-space: nowrap } td.long { white-space: normal; min-width: 17rem }
+td { white-space: nowrap } td.long { white-space: normal; min-width: 13rem }
 td.number, th.number { text-align: right }
 tr.winner td { font-weight: 600 } tr.winner td:first-child { color: var(--green) }
 tr:last-child td { border-bottom: 0 }

@@ -45,7 +45,7 @@ def pareto(pressed: Pressed) -> Plot:
     axes.set_ylim(min(scores) - 0.3 * room, max(scores) + 0.5 * room)
     _label(plot, labels)
     axes.set(
-        xlabel=f"size as served, kB   ({TIMES}: time of a request against the original's)",
+        xlabel=f"size as served, kB  ({TIMES}: time against the original's)",
         ylabel=f"{pressed.scoring.metric}, points",
     )
     return plot

@@ -79,5 +79,5 @@ def importance(sweep: Sweep) -> Plot:
         plot.tip(bar, f"{name}: {share:.1%}")
     plot.axes.set_yticks(range(len(found)), [shortened(name) for name, _ in found])
     plot.axes.grid(visible=False, axis="y")
-    plot.axes.set_xlabel("share of the difference in validation loss (fANOVA)")
+    plot.below("share of the difference in validation loss")
     return plot

@@ -40,6 +40,6 @@ def sliced(evaluation: Evaluation) -> Plot:
     names = [f"{one.column}: {one.value}" if several else one.value for one in shown]
     axes.set_yticks(range(len(shown)), [shortened(name) for name in names])
     axes.set_ylim(len(shown) - 0.4, -0.6)
-    axes.set_xlabel(f"{metric} (hollow: few rows; red: differs from the whole)")
+    plot.below(f"{metric} (hollow: few rows; red: differs)")
     plot.legend_above()
     return plot
