@@ -141,15 +141,16 @@ class _Keeper:
 @contextmanager
 def _as_set(how: Training) -> Iterator[None]:
     """Threads and determinism as the settings say; afterwards as before."""
-    threads, exact = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    threads, mode = torch.get_num_threads(), torch.get_deterministic_debug_mode()
     torch.set_num_threads(how.threads)
     if how.deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what cuBLAS needs for it
-    torch.use_deterministic_algorithms(how.deterministic)
+    # Not `use_deterministic_algorithms`, which imports the compiler: 1.4 s.
+    torch.set_deterministic_debug_mode("error" if how.deterministic else "default")
     try:
         yield
     finally:
-        torch.use_deterministic_algorithms(exact)
+        torch.set_deterministic_debug_mode(mode)
         torch.set_num_threads(threads)
 
 
