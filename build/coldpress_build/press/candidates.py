@@ -111,6 +111,8 @@ def prepare(original: Path, target: Path) -> Path:
     # Shapes of weights too are among them, which stay as they were when a tool transposes a weight: ONNX
     # then rejects the result. Every tool infers shapes again.
     del model.graph.value_info[:]
+    for place, node in enumerate(model.graph.node):
+        node.name = node.name or f"{node.op_type}_{place}"  # the tools tell nodes apart by name
     onnx.save(model, target)
     return target
 

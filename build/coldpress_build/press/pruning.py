@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import prune
 
+from coldpress_build.quiet import quiet
+
 LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 
@@ -22,15 +24,16 @@ def without_units(network: nn.Module, inputs: tuple[Tensor, ...], keep: float) -
 
     smaller = copy.deepcopy(network).cpu().eval()
     before, shape = _parameters(smaller), _shape(smaller, inputs)
-    pruner = torch_pruning.pruner.BasePruner(
-        smaller,
-        inputs,
-        importance=torch_pruning.importance.GroupMagnitudeImportance(p=1),
-        pruning_ratio=1 - keep,
-        ignored_layers=[_last(smaller, inputs)],
-        root_module_types=[*LAYERS, nn.Embedding],
-    )
-    pruner.step()
+    with quiet():  # it warns of every parameter that is no layer's
+        pruner = torch_pruning.pruner.BasePruner(
+            smaller,
+            inputs,
+            importance=torch_pruning.importance.GroupMagnitudeImportance(p=1),
+            pruning_ratio=1 - keep,
+            ignored_layers=[_last(smaller, inputs)],
+            root_module_types=[*LAYERS, nn.Embedding],
+        )
+        pruner.step()
     if _shape(smaller, inputs) != shape:
         raise ValueError("without units it answers in another shape")
     if _parameters(smaller) > 0.95 * before:
