@@ -60,8 +60,8 @@ def bench(
 
 def _models_of(wanted: set[str]) -> set[str]:
     if "answers_identical" in wanted:
-        return {"mlp", "conv", "bert"}
-    return {"mlp"} | {name for name in ("conv", "bert") for row in wanted if name in row}
+        return {"mlp", "text", "conv", "bert"}
+    return {"mlp"} | {name for name in ("text", "conv", "bert") for row in wanted if f"_{name}_" in f"{row}_"}
 
 
 if __name__ == "__main__":

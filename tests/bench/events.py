@@ -2,6 +2,9 @@
 
 import base64
 import json
+from typing import Any
+
+from numpy.typing import NDArray
 
 from .models import BenchModel
 from .world import World
@@ -12,17 +15,25 @@ def ours(world: World, model: BenchModel, *, binary: bool) -> bytes:
     tensor: dict[str, object] = {
         "name": model.input_name,
         "shape": list(model.input.shape),
-        "datatype": "INT64" if model.input.dtype.kind == "i" else "FP32",
+        "datatype": {"i": "INT64", "f": "FP32", "O": "BYTES"}[model.input.dtype.kind],
     }
     path, headers = f"/v2/models/{model.name}/infer", {"x-api-key": world.key}
     if not binary:
         tensor["data"] = model.input.ravel().tolist()
         return _event(path, headers, json.dumps({"inputs": [tensor]}))
-    data = model.input.tobytes()
+    data = raw(model.input)
     tensor["parameters"] = {"binary_data_size": len(data)}
     head = json.dumps({"inputs": [tensor], "parameters": {"binary_data_output": True}}).encode()
     headers["inference-header-content-length"] = str(len(head))
     return _event(path, headers, head + data)
+
+
+def raw(array: NDArray[Any]) -> bytes:
+    """A tensor's bytes in the protocol's binary form: a text has its length in front."""
+    if array.dtype.kind != "O":
+        return array.tobytes()
+    texts = [text.encode() for text in array.ravel()]
+    return b"".join(len(text).to_bytes(4, "little") + text for text in texts)
 
 
 def peers(model: BenchModel, *, binary: bool) -> bytes:

@@ -9,11 +9,13 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from . import textmodel
+
 OPSET, IR = 17, 10
 VERSION = 1
 """Part of the files' names: raise it when a model changes."""
 
-Array = NDArray[np.float32] | NDArray[np.int64]
+Array = NDArray[np.float32] | NDArray[np.int64] | NDArray[np.object_]
 
 
 @dataclass(frozen=True)
@@ -141,17 +143,20 @@ _MAKERS: dict[str, tuple[Callable[[Path], None], str, tuple[int, ...]]] = {
     "mlp": (_mlp, "x", (1, 16)),
     "conv": (_conv, "x", (1, 3, 224, 224)),
     "bert": (_bert, "ids", (1, TOKENS)),
+    "text": (textmodel.make, "text", (1,)),
 }
 
 
 def made(name: str, cache: Path) -> BenchModel:
-    """The model `mlp`, `conv` or `bert`: made, unless it lies in `cache` already."""
+    """The model `mlp`, `conv`, `bert` or `text`: made, unless it lies in `cache` already."""
     make, input_name, shape = _MAKERS[name]
     path = cache / f"{name}-{VERSION}.onnx"
     if not path.exists():
         cache.mkdir(parents=True, exist_ok=True)
         make(path)
     random = np.random.default_rng(7)
+    if input_name == "text":
+        return BenchModel(name, path, input_name, np.array([textmodel.SENTENCE], object))
     if input_name == "ids":
         return BenchModel(name, path, input_name, random.integers(0, 30522, shape, np.int64))
     return BenchModel(name, path, input_name, random.standard_normal(shape, dtype=np.float32))

@@ -16,6 +16,7 @@ class Runs:
     """Repetitions of each kind of measurement."""
 
     mlp: int = 15
+    text: int = 9
     conv: int = 9
     bert: int = 5
     servers: int = 5
@@ -24,7 +25,8 @@ class Runs:
 
 
 QUICK = Runs(mlp=2, rounds=1)
-CALLS = {"mlp": 1500, "conv": 60}
+CALLS = {"mlp": 1500, "text": 600, "conv": 60}
+WARM = (("mlp", "json"), ("mlp", "binary"), ("text", "json"), ("conv", "json"), ("conv", "binary"))
 
 
 class Plan:
@@ -45,8 +47,7 @@ class Plan:
         steps = (
             self._cold_mlp,
             self._cold_dropped,
-            self._cold_conv,
-            self._cold_bert,
+            self._cold_others,
             self._servers,
             self._warm,
             self._load,
@@ -89,13 +90,11 @@ class Plan:
 
         yield _figure(row, self._cold("mlp", ["naive"], self._runs.dropped, before), "naive")
 
-    def _cold_conv(self) -> Iterator[Figure]:
-        if "cold_conv_vs_naive" in self._wanted:
-            yield _figure("cold_conv_vs_naive", self._cold("conv", ["naive"], self._runs.conv), "naive")
-
-    def _cold_bert(self) -> Iterator[Figure]:
-        if "cold_bert_vs_naive" in self._wanted:
-            yield _figure("cold_bert_vs_naive", self._cold("bert", ["naive"], self._runs.bert), "naive")
+    def _cold_others(self) -> Iterator[Figure]:
+        for name, runs in (("text", self._runs.text), ("conv", self._runs.conv), ("bert", self._runs.bert)):
+            row = f"cold_{name}_vs_naive"
+            if row in self._wanted:
+                yield _figure(row, self._cold(name, ["naive"], runs), "naive")
 
     def _cold(
         self, name: str, peers: list[str], runs: int, before: Callable[[], None] = lambda: None
@@ -134,19 +133,16 @@ class Plan:
                 yield _figure(f"cold_mlp_vs_{name}", samples, name)
 
     def _warm(self) -> Iterator[Figure]:
-        for name in ("mlp", "conv"):
-            for form in ("json", "binary"):
-                row = f"warm_{name}_{form}_overhead_vs_naive"
-                if row not in self._wanted:
-                    continue
-                self._note(f"warm requests: {name}, {form}")
-                found = warm.overheads(
-                    self._world, self._package, name, CALLS[name], self._runs.rounds, self._tick,
-                    binary=form == "binary",
-                )  # fmt: skip
-                yield Figure(
-                    row, median(found["ours"]), median(found["naive"]), CALLS[name] * self._runs.rounds
-                )
+        for name, form in WARM:
+            row = f"warm_{name}_{form}_overhead_vs_naive"
+            if row not in self._wanted:
+                continue
+            self._note(f"warm requests: {name}, {form}")
+            found = warm.overheads(
+                self._world, self._package, name, CALLS[name], self._runs.rounds, self._tick,
+                binary=form == "binary",
+            )  # fmt: skip
+            yield Figure(row, median(found["ours"]), median(found["naive"]), CALLS[name] * self._runs.rounds)
 
     def _load(self) -> Iterator[Figure]:
         if not self._wanted & {"load_bert_bandwidth", "rss_bert"}:

@@ -20,7 +20,7 @@ boto3.client("s3").download_file(os.environ["MODEL_BUCKET"], os.environ["MODEL_K
 session = ort.InferenceSession(PATH, providers=["CPUExecutionProvider"])
 Path(PATH).unlink()
 declared = session.get_inputs()[0]
-dtype = np.int64 if declared.type == "tensor(int64)" else np.float32
+dtype = {"tensor(int64)": np.int64, "tensor(string)": object}.get(declared.type, np.float32)
 
 app = FastAPI()
 
