@@ -14,6 +14,8 @@ from botocore.exceptions import ClientError
 from .layers import PROJECT, PYTHON_VERSION
 
 ARTIFACTS = "artifacts"
+AUTHORIZER = "JwtAuthorizer"
+NO_VALUE = {"Ref": "AWS::NoValue"}
 METHOD_ANY = "x-amazon-apigateway-any-method"
 EXPAND_SECONDS = 60
 STACK_SECONDS = 90
@@ -84,11 +86,12 @@ class Stack:
         )
 
     def template(
-        self, archives: Mapping[str, bytes], *, plain_http: bool = True, **parameters: str
+        self, archives: Mapping[str, bytes], *, plain_http: bool = True, issuer: str = "", **parameters: str
     ) -> dict[str, Any]:
         """The project's template as plain CloudFormation that the stand-in runs.
 
         `plain_http`: without the bucket's policy, which refuses what comes without TLS: everything here.
+        `issuer`: where tokens come from, in place of an https:// URL.
         """
         order = {
             "template": (PROJECT / "template.yaml").read_text(),
@@ -110,7 +113,7 @@ class Stack:
             del template["Resources"]["BucketPolicy"]
         for name, resource in list(template["Resources"].items()):
             if resource["Type"] == "AWS::ApiGatewayV2::Api":
-                template["Resources"] |= _routes(name, resource["Properties"])
+                template["Resources"] |= _routes(name, resource["Properties"], issuer)
             elif resource["Type"] == "AWS::Lambda::Function":
                 resource["Properties"]["Runtime"] = f"python{PYTHON_VERSION}"
                 # Layers are unpacked somewhere else than below /opt.
@@ -144,11 +147,11 @@ def _let_events_pass(resources: dict[str, Any]) -> None:
                 del resources[name]
 
 
-def _routes(api: str, properties: dict[str, Any]) -> dict[str, Any]:
-    """Routes and integrations in place of an API's `Body`, which the stand-in does not read."""
+def _routes(api: str, properties: dict[str, Any], issuer: str) -> dict[str, Any]:
+    """Routes, integrations, an authorizer in place of an API's `Body`, which the stand-in does not read."""
     body = properties.pop("Body")
     properties |= {"Name": body["info"]["title"], "ProtocolType": "HTTP"}
-    made: dict[str, Any] = {}
+    made: dict[str, Any] = {AUTHORIZER: _authorizer(api, body, issuer)}
     for path, methods in body["paths"].items():
         for method, operation in methods.items():
             integration = operation["x-amazon-apigateway-integration"]
@@ -169,6 +172,44 @@ def _routes(api: str, properties: dict[str, Any]) -> dict[str, Any]:
                     "ApiId": {"Ref": api},
                     "RouteKey": f"{verb} {path}",
                     "Target": {"Fn::Sub": f"integrations/${{{name}Integration}}"},
+                    "AuthorizationType": _chosen(operation.get("security"), {"jwt": "JWT"}, "NONE"),
+                    "AuthorizerId": _chosen(
+                        operation.get("security"),
+                        {"jwt": {"Ref": AUTHORIZER}, "AWS_IAM": NO_VALUE},
+                        NO_VALUE,
+                    ),
                 },
             }
     return made
+
+
+def _authorizer(api: str, body: dict[str, Any], issuer: str) -> dict[str, Any]:
+    """The scheme `jwt` as the resource that API Gateway would make of it."""
+    condition, scheme, _ = body["components"]["securitySchemes"]["jwt"]["Fn::If"]
+    told = scheme["x-amazon-apigateway-authorizer"]
+    configuration = told["jwtConfiguration"]
+    return {
+        "Type": "AWS::ApiGatewayV2::Authorizer",
+        "Condition": condition,
+        "Properties": {
+            "ApiId": {"Ref": api},
+            "Name": "jwt",
+            "AuthorizerType": told["type"].upper(),
+            "IdentitySource": [told["identitySource"]],
+            "JwtConfiguration": {
+                "Issuer": issuer or configuration["issuer"],
+                "Audience": configuration["audience"],
+            },
+        },
+    }
+
+
+def _chosen(security: Any, names: Mapping[str, Any], otherwise: Any) -> Any:
+    """What a route's `security` comes to, with its conditions: of its schemes' names, or without any."""
+    if isinstance(security, dict) and "Fn::If" in security:
+        condition, *branches = security["Fn::If"]
+        return {"Fn::If": [condition, *(_chosen(branch, names, otherwise) for branch in branches)]}
+    if isinstance(security, list):
+        ((name,),) = security
+        return names.get(name, name)
+    return otherwise

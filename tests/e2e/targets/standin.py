@@ -28,7 +28,7 @@ from .stack import ARTIFACTS, Stack
 REQUIREMENTS = Path(__file__).with_name("ministack.txt")
 REGION = "us-east-1"
 ROOT = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": REGION}
-SERVICES = ("cloudformation", "s3", "sqs", "lambda")
+SERVICES = ("cloudformation", "s3", "sqs", "lambda", "kms", "sns", "iam")
 START_SECONDS = 30
 
 
@@ -50,10 +50,10 @@ class StandIn:
         return f"{self.endpoint}/_aws/execute-api/{stack.physical('HttpApi')}/$default"
 
     @contextlib.contextmanager
-    def deployed(self, stage: str) -> Iterator[tuple[Deployment, Stack]]:
+    def deployed(self, stage: str, **parameters: str) -> Iterator[tuple[Deployment, Stack]]:
         """The template as a stack of its own; it stays when the block ends, until the stand-in does."""
         stack = self.stack(f"coldpress-{stage}")
-        status = stack.deploy(self.archives, Stage=stage)
+        status = stack.deploy(self.archives, Stage=stage, **parameters)
         if status != "CREATE_COMPLETE":
             raise RuntimeError(f"the stack is {status}:\n{stack.why()}")
         with _deployment(self.api_url(stack), self.endpoint, stack) as made:
