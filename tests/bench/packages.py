@@ -137,9 +137,8 @@ def ours() -> Package:
     shutil.copytree(REPOSITORY / "layers/serving/coldpress", layer / "python" / "coldpress", ignore=ignored)
     function = current / "predict"
     shutil.copytree(REPOSITORY / "functions/predict", function, ignore=ignored)
-    compile_all(layer)
     # As the layer's Makefile does: without docstrings.
-    compile_all(layer / "python" / "coldpress", level=2)
+    compile_all(layer, level=2)
     compile_all(function)
     parts = (layer, folders["onnxruntime"], function)
     (library,) = (folders["onnxruntime"] / "lib").glob("libonnxruntime.so*")
