@@ -15,6 +15,7 @@ from coldpress_build.data.tables import Column, column, read_table
 from coldpress_build.errors import BuildError, DataError
 from coldpress_build.files import write_atomic
 from coldpress_build.pipeline import MODEL, REPORT, outcome
+from coldpress_build.press.candidates import BASELINE
 from coldpress_build.press.gate import Gate
 from coldpress_build.press.heldout import HeldOut
 from coldpress_build.press.press import Pressed, press
@@ -37,6 +38,11 @@ class PressResult:
     original: Path
     report: Path
     pressed: Pressed
+
+    @property
+    def before(self) -> Path | None:
+        """The original, if another took its place."""
+        return None if self.pressed.winner == BASELINE else self.original
 
 
 def press_file(

@@ -10,6 +10,7 @@ from coldpress_build.data.dataset import Dataset
 from coldpress_build.data.split import Parts
 from coldpress_build.engine import Trained
 from coldpress_build.evaluate import Evaluation
+from coldpress_build.press.candidates import BASELINE
 from coldpress_build.press.press import Pressed
 from coldpress_build.report.report import Training
 
@@ -63,6 +64,11 @@ class RunResult:
     training: Training
     pressed: Pressed
     seconds: Mapping[str, float]
+
+    @property
+    def before(self) -> Path | None:
+        """The model before the press, if another took its place."""
+        return None if self.pressed.winner == BASELINE else self.original
 
     @property
     def metric(self) -> str:
