@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from . import machine, packages, report, world
+from . import machine, packages, plot, report, world
 from .catalogue import BY_ID, QUICK, Figure
 from .plan import QUICK as QUICK_RUNS
 from .plan import Plan, Runs
@@ -21,7 +21,9 @@ BENCH_JSON = Path(".coldpress") / "bench.json"
 def bench(
     quick: Annotated[bool, typer.Option(help="The small MLP only, twice: does the benchmark work?")] = False,
     only: Annotated[list[str] | None, typer.Option(help="A row's id; may be given several times.")] = None,
-    output: Annotated[Path, typer.Option(help="Where the figures go, as JSON.")] = BENCH_JSON,
+    output: Annotated[
+        Path, typer.Option(help="Where the figures go, as JSON; and beside it as a PNG.")
+    ] = BENCH_JSON,
 ) -> None:
     """Measures cold and warm requests, loading and sizes, and compares them with what others do."""
     wanted = set(only or (QUICK if quick else BY_ID))
@@ -52,6 +54,7 @@ def bench(
                 console.print(f"{figure.id}: {figure.ratio:.3f}")
     report.print_table(figures, described, console)
     report.write_json(figures, described, output)
+    plot.draw(output, output.with_suffix(".png"))
     held = sum(figure.holds for figure in figures)
     console.print(
         f"{held} of {len(figures)} floors are broken, in {time.monotonic() - began:.0f} s; {output}"
