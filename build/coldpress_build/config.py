@@ -21,20 +21,17 @@ WORDS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0":
 TYPES = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
 
 
-def override(settings: type[Settings], pairs: Sequence[str], file: Path | None = None) -> Settings:
-    """The defaults of `settings`, with those of `file` (TOML) put over them, and then `pairs`, each
-    "key=value"; the last of a key counts. Several values in one go have commas between them.
+def override(settings: type[Settings], pairs: Sequence[str]) -> Settings:
+    """The defaults of `settings` with `pairs`, each "key=value", put over them; the last of a key counts.
+
+    The values of a list have commas between them.
 
     Raises:
-        ConfigurationError: the file cannot be read, no "=", an unknown key, a value of another type than the
-            key's, or out of range.
+        ConfigurationError: no "=", an unknown key, a value of another type than the key's, or out of range.
     """
     known = {field.name: field for field in fields(settings)}  # type: ignore[arg-type]
     kinds = get_type_hints(settings)
     values: dict[str, Any] = {}
-    for key, value in (_read(file) if file else {}).items():
-        name = _named(key, known)
-        values[name] = _given(known[name], kinds[name], value)
     for pair in pairs:
         key, equals, text = pair.partition("=")
         if not equals:
@@ -44,6 +41,20 @@ def override(settings: type[Settings], pairs: Sequence[str], file: Path | None =
         name = _named(key, known)
         values[name] = _value(known[name], kinds[name], text.strip())
     return settings(**values)
+
+
+def from_file(settings: type[Any], file: Path) -> list[str]:
+    """What a TOML file sets, each as "key=value".
+
+    Raises:
+        ConfigurationError: it cannot be read; an unknown key, or a value of another type than the key's.
+    """
+    known, kinds = {field.name: field for field in fields(settings)}, get_type_hints(settings)
+    pairs = []
+    for key, value in _read(file).items():
+        name = _named(key, known)
+        pairs.append(f"{name}={shown(_given(known[name], kinds[name], value))}")
+    return pairs
 
 
 def _named(key: str, known: Mapping[str, "Field[Any]"]) -> str:

@@ -8,25 +8,19 @@ import typer
 from coldpress_ops.cli.extras import Folds, SliceBy, Trials, extras, only_here, show_extras
 from coldpress_ops.cli.options import DEFAULT_STATE, DEFAULT_URL, Json, Key, State, Url, connect, print_json
 from coldpress_ops.cli.order import Follow, Gpus, Minutes, Nodes, On, Region, StageName, order_run
+from coldpress_ops.cli.recipes import Config, Data, Recipe, Set, ShowSettings, Target, chosen, show_settings
 
 if TYPE_CHECKING:
     from coldpress_build.result import RunResult
 
 
 def train(
-    recipe: Annotated[str, typer.Argument(help="What to train: text-classifier.", show_default=False)],
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Set one of the recipe's settings; may be repeated."),
-    ] = None,
-    data: Annotated[
-        Path | None,
-        typer.Option(
-            "--data",
-            help="A .jsonl, .csv or .npz file with the columns text and label; without it, movie reviews.",
-            show_default=False,
-        ),
-    ] = None,
+    recipe: Recipe,
+    data: Data = None,
+    target: Target = "",
+    settings: Set = None,
+    config: Config = None,
+    list_settings: ShowSettings = False,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -81,13 +75,17 @@ def train(
     --resume goes on from the last one, to the same model. Several processes: torchrun --nproc-per-node 2
     --no-python coldpress train RECIPE.
 
-    Example: coldpress train text-classifier --set epochs=10
+    Example: coldpress train tabular-mlp --data iris
     """
     # torch takes seconds to import: not for a name that is no recipe.
     from coldpress_build.config import override
     from coldpress_build.recipes import find
 
-    config = override(find(recipe).config, settings or [])
+    kind = find(recipe).config
+    if list_settings:
+        return show_settings(kind)
+    pairs = chosen(kind, config, target, settings)
+    configured = override(kind, pairs)
     if publish:
         from coldpress.registry import check_name
 
@@ -96,25 +94,26 @@ def train(
         only_here(folds, trials, slice_by)
         from coldpress_ops.jobs.orders import Order
 
-        given = dict(pair.split("=", 1) for pair in settings or [])
-        order = Order(recipe, given, str(data or ""), publish, nodes, gpus, expected_minutes)
+        given = dict(pair.split("=", 1) for pair in pairs)
+        order = Order(recipe, given, data or "", publish, nodes, gpus, expected_minutes)
         return order_run(order, on, state, stage, region, follow=follow, json=json)
     from coldpress_build.checkpoints import Checkpoints
     from coldpress_build.pipeline import run
 
-    besides = extras(folds, trials, slice_by, settings or [], state)
+    besides = extras(folds, trials, slice_by, pairs, state)
     kept = Checkpoints.at(checkpoints or state / "checkpoints", resume=resume)
     result = run(
-        recipe, config, out or state / "runs", data=data, checkpoints=kept, extras=besides, silent=quiet
+        recipe, configured, out or state / "runs", data=data, checkpoints=kept, extras=besides, silent=quiet
     )
     if json:
         print_json({"folder": str(result.folder), "model": str(result.model)} | result.metrics())
     else:
         _show(result)
     if publish:
+        from coldpress_ops.publishing import publish_pressed
+
         with connect(url, key, state) as client:
-            published = client.publish(publish, result.model)
-        typer.echo(f"{publish} version {published.version} is ready", err=True)
+            typer.echo(publish_pressed(client, publish, result.model, result.before), err=True)
     return None
 
 
@@ -135,7 +134,7 @@ def _show(result: "RunResult") -> None:
     console.print(table)
     show_extras(result.training, console)
     for candidate in pressed.candidates:
-        if not candidate.passed:
+        if not candidate.passed and candidate.figures is not None:
             console.print(
                 f"{candidate.name} failed the gate: {candidate.reason}", markup=False, soft_wrap=True
             )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from coldpress_build.config import Setting, describe, override, within
+from coldpress_build.config import Setting, describe, from_file, override, within
 from coldpress_build.errors import ConfigurationError
 from coldpress_build.recipes import RECIPES, find
 from coldpress_build.recipes.text_classifier import Config
@@ -116,7 +116,7 @@ def test_lists_have_commas_between_their_values() -> None:
 def test_a_file_comes_before_what_is_set(tmp_path: Path) -> None:
     file = tmp_path / "settings.toml"
     file.write_text('rows = 9\nrate = 1\nwidths = [8]\nnames = ["a"]\nfast = true\n')
-    assert override(Lists, ["rows=10"], file) == Lists(
+    assert override(Lists, [*from_file(Lists, file), "rows=10"]) == Lists(
         rows=10, rate=1.0, fast=True, widths=(8,), names=("a",)
     )
 
@@ -135,9 +135,9 @@ def test_a_file_comes_before_what_is_set(tmp_path: Path) -> None:
 def test_a_wrong_file_is_an_error_with_a_good_value(tmp_path: Path, content: str, message: str) -> None:
     (tmp_path / "settings.toml").write_text(content)
     with pytest.raises(ConfigurationError, match=re.escape(message)):
-        override(Lists, [], tmp_path / "settings.toml")
+        from_file(Lists, tmp_path / "settings.toml")
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"none\.toml cannot be read: No such file"):
-        override(Lists, [], tmp_path / "none.toml")
+        from_file(Lists, tmp_path / "none.toml")
