@@ -77,6 +77,8 @@ class Batch(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.definitions, self.variables, self.tell = definitions, variables, tell
         self.jobs: dict[str, Job] = {}
+        self.asked: list[tuple[str, str, Event]] = []
+        """Who (the first part of the path: `AWS_ENDPOINT_URL_BATCH=…/api`) asked for what."""
 
     @property
     def url(self) -> str:
@@ -108,7 +110,8 @@ class Batch(ThreadingHTTPServer):
             codes = [process.wait() for process in job.processes]
             reason = job.ended_by if job.ended_by == HOST_LOST else ESSENTIAL
             job.detail["attempts"] = [*job.detail["attempts"], {
-                "container": {"exitCode": codes[0]}, "startedAt": began, "stoppedAt": _now(), "statusReason": reason,
+                "container": {"exitCode": codes[0]}, "startedAt": began, "stoppedAt": _now(),
+                "statusReason": reason,
             }]  # fmt: skip
             stopped = job.ended_by if job.ended_by != HOST_LOST else ""
             if codes[0] == 0 or stopped or not _again(strategy["EvaluateOnExit"], reason, codes[0]):
@@ -184,7 +187,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        act = {"/v1/submitjob": self.server.submit, "/v1/terminatejob": self.server.terminate}[self.path]
+        caller, _, operation = self.path.strip("/").partition("/v1/")
+        self.server.asked.append((caller, operation, request))
+        act = {"submitjob": self.server.submit, "terminatejob": self.server.terminate}[operation]
         answer = json.dumps(act(request)).encode()
         self.send_response(200)
         self.send_header("Content-Type", "application/json")

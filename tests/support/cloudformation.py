@@ -16,6 +16,7 @@ from . import toolbox
 
 TRANSFORM_SECONDS = 60
 TEMPLATE = Path(__file__).resolve().parents[2] / "template.yaml"
+TRAINING = TEMPLATE.parent / "infra" / "training.yaml"
 PSEUDO = {
     "AWS::AccountId": "123456789012",
     "AWS::Partition": "aws",
@@ -24,6 +25,7 @@ PSEUDO = {
     "AWS::URLSuffix": "amazonaws.com",
 }
 ABSENT = object()
+NAMES = ("BucketName", "QueueName", "JobQueueName", "JobDefinitionName")
 
 
 def source() -> dict[str, Any]:
@@ -34,6 +36,11 @@ def source() -> dict[str, Any]:
 def resources(**parameters: str) -> dict[str, dict[str, Any]]:
     """Every resource of a deployment with these parameters, by logical id, without any function in it."""
     return copy.deepcopy(_resources(tuple(sorted(parameters.items()))))
+
+
+def training(**parameters: str) -> dict[str, dict[str, Any]]:
+    """Every resource of infra/training.yaml, which needs no transform, with these parameters."""
+    return _Filler(read(TRAINING), parameters).filled()
 
 
 @functools.cache
@@ -61,7 +68,8 @@ class _Filler:
     def __init__(self, document: Mapping[str, Any], parameters: Mapping[str, str]) -> None:
         unknown = parameters.keys() - document["Parameters"].keys()
         assert not unknown, f"the template has no parameter {unknown}"
-        defaults = {name: each["Default"] for name, each in document["Parameters"].items()}
+        given = document["Parameters"].items()
+        defaults = {name: each["Default"] for name, each in given if "Default" in each}
         self._parameters = PSEUDO | defaults | dict(parameters)
         self._conditions = document["Conditions"]
         self._resources = document["Resources"]
@@ -94,6 +102,11 @@ class _Filler:
                     return self._sub(argument)
                 case "Fn::If":
                     return self._value(argument[1 if self._holds(argument[0]) else 2])
+                case "Fn::Join":
+                    joined = self._value(argument[1])
+                    return joined if isinstance(joined, str) else argument[0].join(joined)
+                case "Fn::Select":
+                    return str(self._value(argument[1])).split(",")[argument[0]]
             assert not name.startswith("Fn::"), f"{name} is not known here"
         entries = {key: self._value(item) for key, item in value.items()}
         return {key: item for key, item in entries.items() if item is not ABSENT}
@@ -105,7 +118,7 @@ class _Filler:
 
     def _name(self, resource: str) -> str:
         properties = self._resources[resource].get("Properties", {})
-        given = next((properties[key] for key in ("BucketName", "QueueName") if key in properties), resource)
+        given = next((properties[key] for key in NAMES if key in properties), resource)
         return str(self._value(given))
 
     def _attribute(self, resource: str, attribute: str) -> str:

@@ -1,5 +1,7 @@
 """What is asked of AWS Batch. infra/training.yaml has the queue and the job definitions, by these names."""
 
+import os
+
 from coldpress.errors import Unavailable, Unsupported
 from coldpress.jobs import RUN_VARIABLE
 from coldpress.runs import Run
@@ -72,6 +74,6 @@ def _client() -> Any:
     except ModuleNotFoundError:
         raise Unsupported("boto3 is not installed; pip install 'coldpress[deploy]'") from None
     retries = {"mode": "standard", "max_attempts": 3}
-    return boto3.client(
-        "batch", config=Config(connect_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS, retries=retries)
-    )
+    config = Config(connect_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS, retries=retries)
+    # boto3 itself reads AWS_DEFAULT_REGION only.
+    return boto3.client("batch", region_name=os.environ.get("AWS_REGION"), config=config)

@@ -88,7 +88,8 @@ def _reason(detail: dict[str, Any]) -> str:
 
 
 def _order(key: str, store: Store, batch: Callable[[], Batch]) -> dict[str, Any]:
-    if not key.startswith(runs.DATASETS) or not key.endswith(f"/{ORDER_FILE}"):
+    folder = key.removeprefix(runs.DATASETS).removesuffix(ORDER_FILE)
+    if not key.startswith(runs.DATASETS) or not key.endswith(ORDER_FILE) or "/" not in folder:
         return _printed({"key": key, "ignored": f"not {runs.DATASETS}NAME/{ORDER_FILE}"})
     try:
         run = start_from_file(store, key, batch())

@@ -31,7 +31,11 @@ def start(store: Store, run: Run, batch: Batch) -> Run:
         Unavailable: AWS Batch did not take it; the record says so.
     """
     runs.create(store, run)
-    return _submit(store, run, batch)
+    try:
+        return _submit(store, run, batch)
+    except ColdpressError as error:
+        runs.tell(store, run.id, News(runs.FAILED, runs.now(), reason=f"could not be submitted: {error}"))
+        raise
 
 
 def stop(store: Store, run_id: str, batch: Callable[[], Batch]) -> Run:
@@ -55,6 +59,7 @@ def start_from_file(store: Store, key: str, batch: Batch) -> Run | None:
 
     Raises:
         InvalidRequest: the file is no order.
+        Unavailable: AWS Batch did not take it; the event comes again.
     """
     try:
         info, blob = store.head(key), store.get(key)
@@ -75,12 +80,7 @@ def start_from_file(store: Store, key: str, batch: Batch) -> Run | None:
 
 
 def _submit(store: Store, run: Run, batch: Batch) -> Run:
-    try:
-        job = batch.submit(run)
-    except ColdpressError as error:
-        runs.tell(store, run.id, News(runs.FAILED, runs.now(), reason=f"could not be submitted: {error}"))
-        raise
-    return runs.tell(store, run.id, News(runs.QUEUED, job=job))
+    return runs.tell(store, run.id, News(runs.QUEUED, job=batch.submit(run)))
 
 
 def _ordered(key: str, data: bytes) -> Run:
