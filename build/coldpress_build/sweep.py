@@ -109,9 +109,7 @@ def sweep(kind: Recipe, parts: Parts, config: Any, plan: Plan, progress: Progres
     space = {name: choice for name, choice in config.space.items() if name not in plan.fixed}
     if not space:
         known = ", ".join(config.space) or "nothing"
-        raise ConfigurationError(
-            f"--sweep has nothing to search: {kind.name} searches {known}, and all are set"
-        )
+        raise ConfigurationError(f"nothing is left to --sweep: {kind.name} searches {known}, and all are set")
     # The test part is not even handed on.
     parts = Parts(parts.train, parts.validation, parts.test.take([]))
     name = f"{kind.name}-{_digest(parts, config, space)}"
@@ -158,7 +156,7 @@ def _study(name: str, path: Path, seed: int) -> Iterator["optuna.Study"]:
             study_name=name,
             load_if_exists=True,
             direction="minimize",
-            pruner=optuna.pruners.MedianPruner(n_startup_trials=UNPRUNED, n_warmup_steps=1),
+            pruner=optuna.pruners.MedianPruner(n_startup_trials=UNPRUNED, n_warmup_steps=2),
         )
         # Continued with another seed: the same one would draw the same first trials again.
         study.sampler = optuna.samplers.TPESampler(seed=seed + len(study.trials))
