@@ -30,10 +30,10 @@ def finish(
     # Console scripts name this machine's Python, and nobody calls them on Lambda.
     shutil.rmtree(folder / "python/bin", ignore_errors=True)
     files = [path for path in folder.rglob("*") if path.is_file() and report.parent not in path.parents]
-    for path in files:
-        if libraries.is_library(path):
-            libraries.check(path, machine, libraries.glibc_of(platforms))
-            libraries.strip(path)
+    found = [path for path in files if libraries.is_library(path)]
+    for path in found:
+        libraries.check(path, machine, libraries.glibc_of(platforms), {path.name for path in found})
+        libraries.strip(path)
     sbom.write(folder, layer, installed, report, {"runtime": runtime, "machine": machine})
     _settle(folder, report.parent)
 

@@ -1,6 +1,7 @@
 """Shared libraries in a layer: without symbols, and fit for the machine and C library of Lambda."""
 
 import re
+from collections.abc import Collection
 from pathlib import Path
 
 from elftools.elf.dynamic import DynamicSegment
@@ -8,8 +9,8 @@ from elftools.elf.elffile import ELFFile
 from elftools.elf.gnuversions import GNUVerNeedSection
 
 MACHINES = {"x86_64": "EM_X86_64", "aarch64": "EM_AARCH64"}
-# What Amazon Linux brings along.
-PROVIDED = re.compile(r"(lib(c|m|dl|rt|pthread|util)|libstdc\+\+|libgcc_s|ld-linux-(x86-64|aarch64))\.so\.\d")
+# What Amazon Linux brings along; zlib with Python's own module of it.
+PROVIDED = re.compile(r"(lib(c|m|dl|rt|pthread|util|z)|libstdc\+\+|libgcc_s|ld-linux-(x86-64|aarch64))\.so\.\d")
 # libstdc++ by glibc: GCC 11 in Amazon Linux 2023, GCC 8 in manylinux_2_28, GCC 7 in Amazon Linux 2.
 # Versions: https://gcc.gnu.org/onlinedocs/libstdc++/manual/abi.html
 GLIBCXX = {(2, 34): (3, 4, 29), (2, 28): (3, 4, 25), (2, 17): (3, 4, 24)}
@@ -50,8 +51,11 @@ def strip(path: Path) -> None:
         file.truncate(end)
 
 
-def check(path: Path, machine: str, glibc: Version) -> None:
-    """Raises `Unfit`: another machine's, or in need of a newer or another library than Lambda has."""
+def check(path: Path, machine: str, glibc: Version, beside: Collection[str] = ()) -> None:
+    """Raises `Unfit`: another machine's, or in need of a newer or another library than Lambda has.
+
+    `beside`: names of the libraries that the layer has itself.
+    """
     with path.open("rb") as file:
         elf = ELFFile(file)
         if elf["e_machine"] != MACHINES[machine]:
@@ -60,7 +64,7 @@ def check(path: Path, machine: str, glibc: Version) -> None:
             raise Unfit(f"{path.name} has no section headers, so nobody can tell which C library it needs")
         limits = {"GLIBC": glibc, "GLIBCXX": next(GLIBCXX[each] for each in GLIBCXX if glibc >= each)}
         for library, version in _needs(elf):
-            if not PROVIDED.match(library):
+            if not PROVIDED.match(library) and library not in beside:
                 raise Unfit(f"{path.name} needs {library}, which Lambda does not have")
             name, _, number = version.partition("_")
             if name in limits and _numbers(number) > limits[name]:

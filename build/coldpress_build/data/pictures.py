@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from coldpress_build.data.dataset import Array, Dataset
 from coldpress_build.data.tables import column, read_table
@@ -116,7 +116,8 @@ def _opened(file: Path, size: int) -> Array:
         with Image.open(file) as picture:
             pixels = picture.width * picture.height
             if pixels <= MAX_PIXELS:
-                return resized(picture, size)
+                # As a viewer shows it, and as the predict function will read it.
+                return resized(ImageOps.exif_transpose(picture), size)
     except (UnidentifiedImageError, OSError, ValueError) as error:
         raise DataError(f"{file} is no picture that can be read: {error}") from error
     raise DataError(f"{file} has {pixels:,} pixels; at most {MAX_PIXELS:,} are read")

@@ -1,5 +1,8 @@
 """Answers, against plain onnxruntime's on the same model."""
 
+import base64
+import io
+import json
 import struct
 from pathlib import Path
 from typing import Any
@@ -8,8 +11,10 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from onnx import TensorProto, helper
+from PIL import Image
 
-from .conftest import TYPES, Plane, answers_of, echo, mlp, optimised, two_inputs, words
+from .conftest import TYPES, Plane, answers_of, echo, mlp, model_of, optimised, two_inputs, words
 
 ROWS = [[0.1, -0.2, 0.3, 0.4], [5.0, 6.0, -7.0, 8.0]]
 LABELS = ("setosa", "versicolor", "virginica")
@@ -163,3 +168,26 @@ def test_nan_and_infinity_are_answered_as_tokens_where_clients_read_them(plane: 
     answer = plane.predict("echo", "[[NaN, 1]]")
     assert answer.status == 422
     assert answer.body["error"].startswith("the answer holds NaN or infinity, which JSON cannot say; ")
+
+
+def test_a_picture_is_answered_by_a_model_that_takes_pixels(plane: Plane) -> None:
+    shape: tuple[str, list[Any]] = ("UINT8", ["n", "h", "w", 3])
+    nodes = [
+        helper.make_node("Cast", ["image"], ["numbers"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceMean", ["numbers", "axes"], ["mean"], keepdims=0),
+    ]
+    axes = {"axes": np.array([1, 2], np.int64)}
+    plane.publish("mean", 1, model_of(nodes, {"image": shape}, {"mean": ("FP32", ["n", 3])}, axes))
+    buffer = io.BytesIO()
+    Image.new("RGB", (5, 4), (10, 20, 30)).save(buffer, "PNG")
+    event = {
+        "version": "2.0",
+        "rawPath": "/models/mean/predict",
+        "headers": {"x-api-key": plane.key, "content-type": "image/png"},
+        "requestContext": {"http": {"method": "POST", "path": "/models/mean/predict"}, "requestId": "r"},
+        "body": base64.b64encode(buffer.getvalue()).decode(),
+        "isBase64Encoded": True,
+    }
+    answer = plane.plane.answer(event)
+    assert answer["statusCode"] == 200, answer["body"]
+    assert json.loads(answer["body"]) == {"predictions": [{"mean": [10.0, 20.0, 30.0]}]}

@@ -1,6 +1,7 @@
 """Plain bodies that are neither text nor JSON: CSV, NumPy's .npy, images and other raw bytes.
 
-Nothing is decoded that the model can decode itself: an image reaches it as the bytes that came.
+Nothing is decoded that the model can decode itself: to a model that takes bytes an image is the bytes that
+came. To one that takes pixels it is those.
 """
 
 from coldpress.errors import InvalidRequest
@@ -34,6 +35,11 @@ def tensors_of(kind: str, body: bytes, manifest: Manifest, settings: Settings) -
     info = only_input(manifest)
     if kind == "application/x-npy":
         return [_npy(body, info, settings)]
+    if kind.startswith("image/"):
+        from coldpress.protocols import pictures
+
+        if pictures.takes_pixels(info):
+            return [pictures.decode(body, info, settings)]
     if kind.startswith(RAW):
         return [_raw(kind, body, info, settings)]
     raise InvalidRequest(f"bodies of type {kind!r:.60} are not read here; send {TYPES}")

@@ -51,9 +51,10 @@ def _text(body: bytes, content_type: str) -> str:
 def _row_count(tensors: list[Tensor], manifest: Manifest, settings: Settings, raw: bool) -> int | None:
     """How many rows the body has; None when the model takes no batch, so that there is but one answer."""
     for tensor, info in zip(tensors, manifest.inputs, strict=True):
-        # The bytes of a file are one thing, not a row each.
-        bytes_of_a_file = raw and info.datatype == "UINT8" and info.shape[:1] == (-1,)
-        if batched(info) and tensor.shape and not bytes_of_a_file:
+        # A file is one thing, not as many rows as it has bytes or a picture has lines; in four dimensions the
+        # first one is a batch of pictures.
+        one_file = raw and info.datatype == "UINT8" and info.shape[:1] == (-1,) and len(info.shape) < 4
+        if batched(info) and tensor.shape and not one_file:
             _check_rows(tensor.shape[0], settings)
             return tensor.shape[0]
     return None
