@@ -11,12 +11,16 @@ import time
 from collections.abc import Mapping
 
 from coldpress.digest import sha256
-from coldpress.errors import Forbidden, InvalidRequest, NotFound, Unauthorized
+from coldpress.errors import Forbidden, InvalidRequest, NotFound, Unauthorized, Unavailable
 from coldpress.store import Store
 from coldpress.typed import Any, NamedTuple
 
 KEY_PREFIX = "cp_"
 MAX_KEY_LENGTH = 200
+OUTAGE_TRUST_SECONDS = 900.0
+"""How much longer a key that was good is trusted while the storage does not answer."""
+OUTAGE_SECONDS = 5.0
+"""While it does not answer, how long until it is asked again."""
 
 
 class Caller(NamedTuple):
@@ -49,6 +53,7 @@ class Access:
         self._seconds = seconds
         # By the key itself, which its request holds anyway: hashing it takes a tenth of a warm request.
         self._known: dict[str, tuple[float, Caller]] = {}
+        self._outages: dict[str, float] = {}
 
     def caller(self, headers: Mapping[str, str]) -> Caller:
         """Who sent these headers (names in lower case). Raises `Unauthorized`."""
@@ -56,13 +61,29 @@ class Access:
         now = time.time()
         checked, caller = self._known.get(key, (0.0, None))
         if caller is None or now - checked >= self._seconds:
-            self._known.pop(key, None)
-            caller = self._read(_digest(key))
-            self._known[key] = (now, caller)
+            caller = self._checked(key, now)
         if caller.expires and caller.expires <= now:
             raise Unauthorized(
                 f"the API key {caller.id!r} has expired; create one with: coldpress keys create"
             )
+        return caller
+
+    def _checked(self, key: str, now: float) -> Caller:
+        """The caller as stored now; as before for a while, when the storage does not answer."""
+        checked, known = self._known.pop(key, (0.0, None))
+        trusted = known is not None and now - checked < self._seconds + OUTAGE_TRUST_SECONDS
+        if known is not None and trusted and now - self._outages.get(key, 0.0) < OUTAGE_SECONDS:
+            self._known[key] = (checked, known)
+            return known
+        try:
+            caller = self._read(_digest(key))
+        except Unavailable:
+            if known is None or not trusted:
+                raise
+            self._known[key], self._outages[key] = (checked, known), time.time()
+            return known
+        self._outages.pop(key, None)
+        self._known[key] = (now, caller)
         return caller
 
     def forget(self) -> None:

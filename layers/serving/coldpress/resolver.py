@@ -4,8 +4,12 @@ import time
 
 from coldpress.aside import Aside
 from coldpress.digest import sha256
+from coldpress.errors import Unavailable
 from coldpress.registry import Alias, Manifest, Registry
 from coldpress.typed import Any
+
+OUTAGE_SECONDS = 5.0
+"""While the storage does not answer, how long until it is asked again."""
 
 
 class Resolver:
@@ -18,6 +22,8 @@ class Resolver:
         self._known: dict[tuple[str, str], tuple[float, Alias]] = {}
         # Immutable once written, so never read again.
         self._manifests: dict[tuple[str, int], Manifest] = {}
+        # When the storage did not answer the question for an alias, and what the error was.
+        self._outages: dict[tuple[str, str], tuple[float, str]] = {}
         self._ahead: tuple[tuple[str, str | int], Aside[Any]] | None = None
 
     def expect(self, model: str, alias: str, version: int) -> None:
@@ -60,6 +66,10 @@ class Resolver:
         _, known = self._known.get((model, alias), (0.0, None))
         return 0 if known is None else known.shadow
 
+    def outage(self, model: str, alias: str) -> str:
+        """Why an alias that was read before could not be read again when last tried; empty when it could."""
+        return self._outages.get((model, alias), (0.0, ""))[1]
+
     def forget(self, model: str = "") -> None:
         """Makes the next request read the aliases of a model, or all of them, anew."""
         self._known = {key: value for key, value in self._known.items() if model not in ("", key[0])}
@@ -78,11 +88,26 @@ class Resolver:
         if known is not None and now - read < self._seconds:
             return known
         if known is not None:
-            alias = self._registry.refresh(known)
+            alias = self._refreshed(known, now)
         else:
             ahead = self._taken((model, name))
             alias = ahead.result() if ahead else self._registry.alias(model, name)
         self._known[model, name] = (now, alias)
+        return alias
+
+    def _refreshed(self, known: Alias, now: float) -> Alias:
+        """The alias as it is now; as it was, where the storage does not answer: what is open goes on serving."""
+        key = (known.model, known.name)
+        failed, reason = self._outages.get(key, (0.0, ""))
+        if reason and now - failed < OUTAGE_SECONDS:
+            return known
+        try:
+            alias = self._registry.refresh(known)
+        except Unavailable as error:
+            # By the clock after it: the question may have taken longer than the wait until the next.
+            self._outages[key] = (time.monotonic(), str(error))
+            return known
+        self._outages.pop(key, None)
         return alias
 
     def _taken(self, what: tuple[str, str | int]) -> Aside[Any] | None:

@@ -140,6 +140,10 @@ class DataPlane:
         at = time.perf_counter()
         manifest = self.resolver.manifest(route.model, route.alias, route.version, request.id)
         trace.lap("resolve", at)
+        outage = "" if route.version else self.resolver.outage(route.model, route.alias)
+        if outage:
+            trace.metrics["StaleAliases"] = 1
+            trace.fields["alias_stale"] = outage
         trace.fields["model"], trace.fields["version"] = manifest.model, manifest.version
         alias = "" if route.version else route.alias
         shared = self.resolver.is_shared(manifest.model, alias)

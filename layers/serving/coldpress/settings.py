@@ -61,7 +61,7 @@ class Settings(NamedTuple):
     max_inputs: int = 256
     """Most input tensors of one request."""
     max_rows: int = 4096
-    """Most rows of one request, where the protocol has rows: plain bodies and TensorFlow Serving's."""
+    """Most rows of one request: of a body, or of a tensor whose first dimension varies."""
     max_model_bytes: int = 2048 * MIB
     """Largest model that ingest takes, in bytes."""
     upload_seconds: int = 900

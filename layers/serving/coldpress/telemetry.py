@@ -115,6 +115,6 @@ def _line(fields: list[str], metrics: list[str], stages: list[str]) -> str:
 
 
 def _unit(name: str) -> str:
-    if name == "ColdStart":
+    if name in ("ColdStart", "StaleAliases"):
         return "Count"
     return "Bytes" if name.startswith("Bytes") else "Milliseconds"

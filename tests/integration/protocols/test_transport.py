@@ -188,6 +188,35 @@ def test_every_limit_is_a_setting(worlds, field: str, value: int, status: int) -
     assert str(value) in answer.json["error"]
 
 
+def test_rows_are_limited_in_tensors_too(worlds) -> None:
+    world = worlds(max_rows=3)
+    world.add("rows", model("g (float[n, k] x) => (float[n, k] y) { y = Identity (x) }"))
+    world.add("texts", model("g (string[n] x) => (string[n] y) { y = Identity (x) }"))
+    world.add("sound", model(IDENTITY))
+    world.add("fixed", model("g (float[4, n] x) => (float[4, n] y) { y = Identity (x) }"))
+
+    def ask(name: str, datatype: str, shape: list[int], *, binary: bool) -> Any:
+        count = shape[0] * (shape[1] if len(shape) > 1 else 1)
+        tensor: dict[str, Any] = {"name": "x", "datatype": datatype, "shape": shape}
+        if not binary:
+            value: Any = "a" if datatype == "BYTES" else 1.0
+            return world.infer(name, {"inputs": [tensor | {"data": [value] * count}]})
+        data = (b"\1\0\0\0a" if datatype == "BYTES" else bytes(4)) * count
+        tensor["parameters"] = {"binary_data_size": len(data)}
+        head = json.dumps({"inputs": [tensor]}).encode()
+        return world.infer(name, head + data, inference_header_content_length=str(len(head)))
+
+    for binary in (False, True, True):
+        for name, datatype, shape in (("rows", "FP32", [3, 1]), ("texts", "BYTES", [3])):
+            assert ask(name, datatype, shape, binary=binary).status == 200
+            more = ask(name, datatype, [4, *shape[1:]], binary=binary)
+            assert more.status == 413
+            assert more.json == {"error": "input 'x' has 4 rows, the limit is 3; send fewer at a time"}
+        # A single row of numbers is one thing, and a dimension that does not vary holds no rows.
+        assert ask("sound", "FP32", [1000], binary=binary).status == 200
+        assert ask("fixed", "FP32", [4, 5], binary=binary).status == 200
+
+
 def test_the_limits_of_the_contract_are_the_defaults() -> None:
     assert Settings().max_json_depth == 100
 

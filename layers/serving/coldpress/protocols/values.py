@@ -8,6 +8,7 @@ from coldpress.errors import InvalidRequest, TooLarge, Unprocessable
 from coldpress.gateway import MAX_ANSWER_BYTES
 from coldpress.large import LIST_VALUES, large_list, loads
 from coldpress.protocols.nesting import nest
+from coldpress.registry import Manifest
 from coldpress.settings import Settings
 from coldpress.tensors import DATATYPES, Datatype, Tensor, element_count
 from coldpress.typed import Any
@@ -77,6 +78,22 @@ def count_of(name: str, shape: list[int], settings: Settings) -> int:
                 "which is the limit; send fewer at a time"
             )
     return count
+
+
+def refuse_rows(tensors: list[Tensor], manifest: Manifest, settings: Settings) -> None:
+    """Raises `TooLarge` for an input whose variable first dimension holds more rows than the limit.
+
+    Numbers in a row of their own (an audio track, the bytes of a file) are one thing, of any length.
+    """
+    most = settings.max_rows
+    for tensor in tensors:
+        shape = tensor.shape
+        if shape and shape[0] > most and (len(shape) > 1 or tensor.datatype == "BYTES"):
+            declared = next((info.shape for info in manifest.inputs if info.name == tensor.name), ())
+            if declared[:1] == (-1,):
+                raise TooLarge(
+                    f"input {tensor.name!r} has {shape[0]} rows, the limit is {most}; send fewer at a time"
+                )
 
 
 def pack(name: str, datatype: str, shape: list[int], values: list[Any], settings: Settings) -> Tensor:

@@ -194,8 +194,13 @@ def test_labels_are_used_when_there_is_one_for_each_class(encode, labels: tuple[
             4,
             ["inf:2", "1.000000:1", "-inf:3", "nan:0"],
         ),
-        ("INT64", [-(2**63), 2**63 - 1], 2, ["9223372036854775807:1", "-9223372036854775808:0"]),
-        ("UINT8", [7, 255, 0], 1, ["255:1"]),
+        (
+            "INT64",
+            [-(2**63), 2**63 - 1],
+            2,
+            ["9223372036854775807.000000:1", "-9223372036854775808.000000:0"],
+        ),
+        ("UINT8", [7, 255, 0], 1, ["255.000000:1"]),
     ],
 )
 def test_ties_clipping_and_odd_values(encode, datatype, values, k, expected) -> None:

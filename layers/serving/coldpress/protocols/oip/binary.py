@@ -36,22 +36,24 @@ MAX_HEADS = 64
 MAX_HEAD = 2048
 """Bytes of one."""
 
-_heads: dict[bytes, tuple[Settings, Inference, int, list[tuple[str, str, tuple[int, ...], int, int]]]] = {}
+_heads: dict[
+    bytes, tuple[Settings, Manifest, Inference, int, list[tuple[str, str, tuple[int, ...], int, int]]]
+] = {}
 
 
-def known(text: bytes, data: memoryview, settings: Settings) -> Inference | None:
+def known(text: bytes, data: memoryview, manifest: Manifest, settings: Settings) -> Inference | None:
     """The request with this JSON part, if one was read before; None: it, or its data, must be looked at."""
     kept = _heads.get(text)
     if kept is None:
         return None
-    checked_by, inference, size, places = kept
-    if size != len(data) or checked_by is not settings:
+    checked_by, checked_for, inference, size, places = kept
+    if size != len(data) or checked_by is not settings or checked_for is not manifest:
         return None
     tensors = [Tensor(name, datatype, shape, data[at:end]) for name, datatype, shape, at, end in places]
     return Inference(tensors, inference.outputs, inference.form)
 
 
-def keep(text: bytes, inference: Inference, size: int, settings: Settings) -> None:
+def keep(text: bytes, inference: Inference, size: int, manifest: Manifest, settings: Settings) -> None:
     """Remembers what a JSON part says whose inputs all are numbers behind it, `size` bytes together."""
     places, at = [], 0
     for tensor in inference.tensors:
@@ -65,7 +67,7 @@ def keep(text: bytes, inference: Inference, size: int, settings: Settings) -> No
         if len(_heads) >= MAX_HEADS:
             _heads.clear()
         blank = inference._replace(tensors=[])
-        _heads[text] = settings, blank, size, places
+        _heads[text] = settings, manifest, blank, size, places
 
 
 class Reader:

@@ -13,8 +13,8 @@ _REFUSED = frozenset({"FP16", "BF16", "BOOL", "BYTES"})
 def top(tensor: Tensor, k: Any, labels: tuple[str, ...]) -> Tensor:
     """The `k` highest values of each row, best first; of equal values the lower index first, NaN last.
 
-    Values are printed as Triton's std::to_string does: fractions as C's `%f`, whole numbers as they are.
-    The labels are used where there is one for each value. The shape is [batch, k], or [k] without a batch.
+    Values are printed as C's `%f`, whole numbers to the last digit. The labels are used where there is one
+    for each value. The shape is [batch, k], or [k] without a batch.
 
     Raises:
         InvalidRequest: `k` below 1, or a datatype that has no order here.
@@ -26,7 +26,7 @@ def top(tensor: Tensor, k: Any, labels: tuple[str, ...]) -> Tensor:
     if tensor.datatype in _REFUSED:
         raise InvalidRequest(f"output {tensor.name!r}: {tensor.datatype} cannot be classified")
     values = memoryview(tensor.data).cast("B").cast(DATATYPES[tensor.datatype].typecode)  # type: ignore[arg-type, call-overload]
-    form = "%f:%d" if tensor.datatype.startswith("FP") else "%d:%d"
+    form = "%f:%d" if tensor.datatype.startswith("FP") else "%d.000000:%d"
     batch = tensor.shape[0] if len(tensor.shape) > 1 else 1
     classes = len(values) // batch if batch else 0
     k = min(k, classes)

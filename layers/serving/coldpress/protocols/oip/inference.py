@@ -2,10 +2,9 @@
 
 from coldpress.errors import InvalidRequest, TooLarge, Unprocessable, Unsupported
 from coldpress.gateway import MAX_ANSWER_BYTES, Request, Response
-from coldpress.protocols import kinds
 from coldpress.protocols.inference import Inference
 from coldpress.protocols.nesting import flat_of
-from coldpress.protocols.values import in_utf8, pack, parse, quoted, values_in_json
+from coldpress.protocols.values import in_utf8, pack, parse, quoted, refuse_rows, values_in_json
 from coldpress.registry import Manifest
 from coldpress.routes import Route
 from coldpress.settings import Settings
@@ -20,6 +19,10 @@ NO_INPUTS = '"inputs" must be a list of tensors: [{"name", "shape", "datatype", 
 BINARY = "application/octet-stream"
 MAX_BINARY_BYTES = 16 * MAX_ANSWER_BYTES
 """Before compression; beyond it a copy of the data may be what runs out of memory."""
+
+
+_kinds: Any = None
+_new = 0
 
 
 class Output(NamedTuple):
@@ -50,20 +53,24 @@ def decode(request: Request, _route: Route, manifest: Manifest, settings: Settin
     """The inference request in a body. Raises `InvalidRequest`, `TooLarge`, `Unsupported`."""
     header = request.headers.get(LENGTH_HEADER)
     if header is None:
-        return _decode(parse(request.body), None, manifest, settings)
+        inference = _decode(parse(request.body), None, manifest, settings)
+        refuse_rows(inference.tensors, manifest, settings)
+        return inference
     from coldpress.protocols.oip import binary
 
     text, data = binary.split(request.body, header)
     if not text:
         tensor = binary.raw_input(manifest, data, settings)
+        refuse_rows([tensor], manifest, settings)
         return Inference([tensor], None, Form(None, (), binary=True))
-    known = binary.known(text, data, settings)
+    known = binary.known(text, data, manifest, settings)
     if known is not None:
         return known
     reader = binary.Reader(data)
     inference = _decode(parse(text), reader, manifest, settings)
     reader.finish()
-    binary.keep(text, inference, len(data), settings)
+    refuse_rows(inference.tensors, manifest, settings)
+    binary.keep(text, inference, len(data), manifest, settings)
     return inference
 
 
@@ -98,7 +105,8 @@ def tensors_of(body: dict[str, Any], settings: Settings, reader: "Reader | None"
 
 
 def _tensor(row: Any, settings: Settings, reader: "Reader | None") -> Tensor:
-    return kinds.tensor_of(row, settings) or _new_tensor(row, settings, reader)
+    known = None if _kinds is None else _kinds.tensor_of(row, settings)
+    return known or _new_tensor(row, settings, reader)
 
 
 def _new_tensor(row: Any, settings: Settings, reader: "Reader | None") -> Tensor:
@@ -124,8 +132,18 @@ def _new_tensor(row: Any, settings: Settings, reader: "Reader | None") -> Tensor
     values = flat_of(row["data"], shape, name, settings.max_json_depth)
     tensor = pack(name, datatype, shape, values, settings)
     if values is row["data"]:
-        kinds.keep(tensor, settings)
+        _keep(tensor, settings)
     return tensor
+
+
+def _keep(tensor: Tensor, settings: Settings) -> None:
+    global _kinds, _new  # of the execution environment
+    _new += 1
+    if _new > 1:
+        from coldpress.protocols import kinds  # worth its import to the second request, not to the first
+
+        _kinds = kinds
+        kinds.keep(tensor, settings)
 
 
 def _binary(
