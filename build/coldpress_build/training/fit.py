@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from time import monotonic, perf_counter
+from typing import NoReturn
 
 import torch
 from torch import nn
@@ -94,6 +95,10 @@ class _Keeper:
         self._work, self._checkpoints, self._stop, self._started = work, checkpoints, stop, started
         self._saved = monotonic()
 
+    @property
+    def _where(self) -> str:
+        return self._checkpoints.where if self._checkpoints else ""
+
     def stepped(self) -> None:
         """After each step."""
         if self._checkpoints is None:
@@ -117,17 +122,24 @@ class _Keeper:
         if self._checkpoints is None:
             raise Interrupted(f"stopped by SIGTERM in epoch {work.epoch}")
         self._save(work.state(self._seconds()))
+        self._end()
+
+    def _end(self) -> NoReturn:
+        work = self._work
         # torchrun ends the others as soon as one has ended: the one that writes comes first.
         work.world.wait()
         raise Interrupted(
-            f"stopped by SIGTERM in epoch {work.epoch}; {self._checkpoints.where} has a checkpoint of step "
-            f"{work.steps}: the same command with --resume goes on from there"
+            f"stopped by SIGTERM in epoch {min(work.epoch, work.how.epochs)}; {self._where} has a checkpoint of "
+            f"step {work.steps}: the same command with --resume goes on from there"
         )
 
     def finish(self) -> None:
         """Keep what came out, so that a run that is ended later need not fit again."""
-        if self._checkpoints is not None:
-            self._save(self._work.outcome(self._seconds()))
+        if self._checkpoints is None:
+            return
+        self._save(self._work.outcome(self._seconds()))
+        if self._work.world.largest([int(self._stop.wanted)])[0]:
+            self._end()
 
     def _seconds(self) -> float:
         return perf_counter() - self._started
@@ -166,9 +178,9 @@ def _advice(how: Training) -> Iterator[None]:
             f"(it is {how.batch_size}) and accumulate={how.accumulate * 2}, which comes to the same"
         ) from error
     except RuntimeError as error:
-        first = str(error).strip().partition("\n")[0]
-        if how.deterministic and "deterministic" in first:
-            raise BuildError(f"{first[:200]}; set deterministic=false") from error
+        words = " ".join(str(error).split())[:240]
+        if how.deterministic and "deterministic" in words:
+            raise BuildError(f"{words}; set deterministic=false") from error
         if how.compile and type(error).__module__.startswith("torch."):
-            raise BuildError(f"torch.compile failed: {first[:200]}; set compile=false") from error
+            raise BuildError(f"torch.compile failed: {words}; set compile=false") from error
         raise

@@ -1,7 +1,7 @@
 """A program for test_processes.py, under torchrun or without: fits the same network as DDP and as FSDP.
 
-divided.py FOLDER: each process writes FOLDER/{rank}.json, the losses of each fit and the rows that it read. In
-a second pass, the fits stop half-way with a checkpoint in FOLDER, for any number of processes to go on from.
+divided.py FOLDER: each process writes FOLDER/{rank}.json, the losses of each fit and the rows that it read.
+In a second pass, the fits stop half-way with a checkpoint in FOLDER, for others to go on from.
 """
 
 import hashlib
