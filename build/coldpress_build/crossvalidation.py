@@ -74,20 +74,23 @@ def cross_validate(
     check_folds(count)
     data = _together(parts)
     folds = []
-    name, main = "", ""
+    names: dict[str, None] = {}
+    main = ""
     for number, fold in enumerate(_divided(data, config, count), 1):
         started = perf_counter()
         with progress.part(f"fold {number} of {count}", (number - 1) / count):
             baseline = kind.baseline(fold)
             trained = train(kind.prepare(fold, config), fold, config, progress)
             found = evaluated(fold.test, trained.scores(fold.test))
-        name, main = baseline.name, found.main
+        names[baseline.name] = None
+        main = found.main
         epochs, seconds = len(trained.chosen.epochs), perf_counter() - started
         folds.append(Fold(number, len(fold.test), found.values(), baseline.test, epochs, seconds))
     # A fold without a class (it has few rows) may lack the figures that rank it.
-    names = [name for name in folds[0].metrics if all(name in fold.metrics for fold in folds)]
-    spreads = {name: _spread([fold.metrics[name] for fold in folds]) for name in names}
-    return CrossValidation(tuple(folds), main, spreads, name, _spread([fold.baseline for fold in folds]))
+    shared = [name for name in folds[0].metrics if all(name in fold.metrics for fold in folds)]
+    spreads = {name: _spread([fold.metrics[name] for fold in folds]) for name in shared}
+    simple = _spread([fold.baseline for fold in folds])
+    return CrossValidation(tuple(folds), main, spreads, " or ".join(names), simple)
 
 
 def evaluated(data: Dataset, scores: Array) -> Evaluation:

@@ -1,6 +1,7 @@
 """A user's file, or a packaged set, as a data set."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -104,7 +105,8 @@ def read_texts(path: Path, target: str = "") -> Dataset:
         if not isinstance(text, str):
             raise DataError(f"{path}: the text of row {number} is {text!r}, which is no text")
     labels, kept, notes = labels_of(table, target or TARGETS[0], path)
-    return Dataset.labelled(path.stem, {"text": texts[kept]}, labels, notes)
+    found = Dataset.labelled(path.stem, {"text": texts[kept]}, labels, notes)
+    return _with_others(found, table, kept, target or TARGETS[0])
 
 
 def read_rows(
@@ -136,8 +138,20 @@ def read_rows(
         raise DataError(f"{path} has no column beside {answer!r} to learn from")
     notes += _repeated(columns, answer)
     if values:
-        return Dataset.valued(path.stem, columns, numbers, notes)
-    return Dataset.labelled(path.stem, columns, labels, notes)
+        found = Dataset.valued(path.stem, columns, numbers, notes)
+    else:
+        found = Dataset.labelled(path.stem, columns, labels, notes)
+    return _with_others(found, table, kept, answer)
+
+
+def _with_others(found: Dataset, table: dict[str, Column], kept: list[int], answer: str) -> Dataset:
+    """With the columns of one value a row that nothing is learned from, for an evaluation to slice by."""
+    others = {
+        name: column[kept]
+        for name, column in table.items()
+        if name != answer and name not in found.columns and column.ndim == 1
+    }
+    return replace(found, beside=others)
 
 
 def _feature(name: str, found: Column, path: Path, *, named: bool) -> Array:
