@@ -68,6 +68,8 @@ def predict(
     if file is not None:
         body, kind = file.read_bytes(), EXTENSIONS.get(file.suffix.lower())
     else:
+        if value and Path(value).suffix.lower() in EXTENSIONS and Path(value).is_file():
+            typer.echo(f"{value!r} is sent as text; to send the file, say --file {value}", err=True)
         body, kind = sys.stdin.buffer.read() if value == "-" else (value or "").encode(), None
     kind = content_type or kind or _guess(body)
     if kind == "text/plain":

@@ -45,7 +45,7 @@ def pixels(body: bytes, channels: int, most: int) -> tuple[bytes, tuple[int, int
     Raises: see `decode`; `most` is the largest number of elements.
     """
     try:
-        from PIL import Image, ImageOps
+        from PIL import Image, ImageOps, UnidentifiedImageError
     except ImportError:
         raise Unsupported(
             "pictures are not decoded here: deploy with the parameter Pictures=on, or send the pixels as "
@@ -63,8 +63,10 @@ def pixels(body: bytes, channels: int, most: int) -> tuple[bytes, tuple[int, int
                     f"most {most} are taken (COLDPRESS_MAX_ELEMENTS)"
                 )
             upright = ImageOps.exif_transpose(picture).convert(MODES[channels])
+    except UnidentifiedImageError:
+        raise InvalidRequest(f"the body of {len(body)} bytes is no JPEG or PNG file") from None
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise InvalidRequest(f"the body is no JPEG or PNG file that is whole: {error}") from None
+        raise InvalidRequest(f"the body is no whole JPEG or PNG file: {error}") from None
     return upright.tobytes(), (upright.height, upright.width, channels)
 
 
