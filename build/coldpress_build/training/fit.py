@@ -129,8 +129,8 @@ class _Keeper:
         # torchrun ends the others as soon as one has ended: the one that writes comes first.
         work.world.wait()
         raise Interrupted(
-            f"stopped by SIGTERM in epoch {min(work.epoch, work.how.epochs)}; {self._where} has a checkpoint of "
-            f"step {work.steps}: the same command with --resume goes on from there"
+            f"stopped by SIGTERM in epoch {min(work.epoch, work.how.epochs)}; {self._where} has a checkpoint "
+            f"of step {work.steps}: the same command with --resume goes on from there"
         )
 
     def finish(self) -> None:
