@@ -57,6 +57,22 @@ def load(store: Store, settings: Settings, artifact: Artifact) -> Loaded:
     return Loaded(buffer, config, hashed.result)
 
 
+def unpack(inline: str, artifact: Artifact) -> Loaded:
+    """An artefact that came along in base64. Raises `Internal`: in something else."""
+    import mmap
+    from binascii import a2b_base64
+
+    try:
+        data = a2b_base64(inline)
+    except ValueError as error:
+        raise Internal(f"{artifact.key} came along in no base64: {error}") from None
+    # Memory of its own, which begins where a page does: weights are read where they lie.
+    buffer = mmap.mmap(-1, max(len(data), 1), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    buffer[: len(data)] = data
+    config = IN_PLACE if artifact.format == "ort" else {}
+    return Loaded(buffer, config, lambda: str(sha256(data).hexdigest()))
+
+
 def _external(store: Store, settings: Settings, artifact: Artifact) -> Loaded:
     """A large one: it lies on the disk."""
     from coldpress import external, following

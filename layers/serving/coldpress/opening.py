@@ -5,7 +5,7 @@ import time
 from coldpress import engine
 from coldpress.cpu import fits
 from coldpress.errors import ColdpressError, Internal, Unavailable
-from coldpress.loading import Loaded, load
+from coldpress.loading import Loaded, load, unpack
 from coldpress.registry import Artifact, Manifest
 from coldpress.settings import Settings
 from coldpress.store import Store
@@ -14,6 +14,8 @@ from coldpress.threads import threads_for
 from coldpress.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from coldpress import ort
     from coldpress.tensors import Tensor
 
@@ -32,8 +34,11 @@ class Model:
 class Opener:
     """Opens versions in this execution environment."""
 
-    def __init__(self, store: Store, settings: Settings) -> None:
-        """Begins to open ONNX Runtime's library."""
+    def __init__(
+        self, store: Store, settings: Settings, came_along: "Callable[[str], str]" = lambda _key: ""
+    ) -> None:
+        """Begins to open ONNX Runtime's library. `came_along`: see `Resolver`."""
+        self._came_along = came_along
         self._store = store
         self._settings = settings
         self._library = engine.begin(settings.ort_library)
@@ -78,7 +83,8 @@ class Opener:
 
     def _open_artifact(self, manifest: Manifest, artifact: Artifact, trace: Trace, *, warm: bool) -> Model:
         at = time.perf_counter()
-        loaded = load(self._store, self._settings, artifact)
+        inline = self._came_along(artifact.key)
+        loaded = unpack(inline, artifact) if inline else load(self._store, self._settings, artifact)
         at = trace.lap("fetch", at)
         warmup = self._warmup(manifest) if warm else []
         intact = False
