@@ -12,6 +12,7 @@ from coldpress.opening import Model, Opener
 from coldpress.registry import Manifest
 from coldpress.settings import MIB, Settings
 from coldpress.telemetry import Trace
+from coldpress.typed import NamedTuple
 
 CACHE_SHARE = 0.6
 RETRY_SECONDS = 30.0
@@ -26,6 +27,14 @@ opening would take hours of requests, and a version that was rolled back would a
 Key = tuple[str, int]
 
 
+class _Coming(NamedTuple):
+    """A version that a thread is opening."""
+
+    began: float
+    size: int
+    opening: Aside[Model]
+
+
 class Models:
     """Open models, most recently used last."""
 
@@ -35,7 +44,7 @@ class Models:
         self._open: dict[Key, Model] = {}
         self._failures: dict[Key, tuple[float, str]] = {}
         self._served: dict[tuple[str, str], Key] = {}
-        self._coming: dict[Key, tuple[float, Aside[Model]]] = {}
+        self._coming: dict[Key, _Coming] = {}
 
     def get(
         self, manifest: Manifest, alias: str, trace: Trace, *, shared: bool = False, waiting: bool = False
@@ -124,13 +133,14 @@ class Models:
         if waits:
             return False
         if key in self._coming:
-            return time.monotonic() - self._coming[key][0] < SWAP_SECONDS
+            return time.monotonic() - self._coming[key].began < SWAP_SECONDS
         if not self._fits(manifest, before):
             # Better a slow answer than none.
             return False
         self._make_room(manifest, keep=before)
         opening = Aside(lambda: self._opener.open(manifest, Trace(counted=False)))
-        self._coming[key] = time.monotonic(), opening
+        size = self._opener.artifacts(manifest)[0].size
+        self._coming[key] = _Coming(time.monotonic(), size, opening)
         return True
 
     def _failed_lately(self, key: Key) -> str:
@@ -142,7 +152,7 @@ class Models:
         return not self._limit or beside.size + size <= self._limit
 
     def _take_in(self) -> None:
-        for key, (began, coming) in list(self._coming.items()):
+        for key, (began, _, coming) in list(self._coming.items()):
             if not coming.done():
                 continue
             try:
@@ -157,7 +167,7 @@ class Models:
     def _waited_for(self, key: Key) -> Model | None:
         if key not in self._coming:
             return None
-        _, coming = self._coming.pop(key)
+        coming = self._coming.pop(key).opening
         try:
             return coming.result()
         except ColdpressError:
@@ -171,6 +181,7 @@ class Models:
                 f"{manifest.model} version {manifest.version} has {size / MIB:.0f} MiB, and this function "
                 f"keeps at most {self._limit / MIB:.0f} MiB of models; give it more memory"
             )
+        size += sum(coming.size for coming in self._coming.values())
         for key in list(self._open):
             if not self._limit or sum(model.size for model in self._open.values()) + size <= self._limit:
                 return

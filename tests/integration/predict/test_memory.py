@@ -3,14 +3,17 @@
 import json
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from onnx import helper
 
-from .conftest import Plane, constant, model_of, optimised
+from .conftest import NOW, Plane, constant, model_of, optimised
 
 MIB = 1 << 20
 
@@ -138,3 +141,30 @@ def test_evicted_models_give_their_memory_back(plane: Plane, tmp_path: Path, kin
     assert after[1] - after[0] > 0.8 * size, "a model takes as much memory as it has weights"
     # Two fit. From the third on each takes the place of another.
     assert max(after[2:]) - after[1] < 0.2 * size
+
+
+def test_what_is_being_opened_beside_counts(
+    make_plane: Callable[..., Plane], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plane = make_plane(model_cache_bytes=int(3.5 * MIB))
+    for model in "ab":
+        plane.publish(model, 1, constant(1, MIB))
+    plane.publish("b", 2, constant(2, int(1.5 * MIB)), alias="")
+    assert [opened(plane, model) for model in "ab"] == [True, True]
+    go_on = threading.Event()
+    real = plane.plane.opener.open
+
+    def slow(manifest: Any, *arguments: Any, **more: Any) -> Any:
+        if manifest.version == 2:
+            go_on.wait(10)
+        return real(manifest, *arguments, **more)
+
+    monkeypatch.setattr(plane.plane.opener, "open", slow)
+    plane.registry.move("b", "prod", {2: 1}, NOW)
+    assert not opened(plane, "b")  # by version 1; version 2 has begun
+    plane.publish("c", 1, constant(1, MIB // 2))
+    assert opened(plane, "c")
+    go_on.set()
+    while plane.version("b") != 2:
+        time.sleep(0.01)
+    assert sum(model.size for model in plane.plane.models._open.values()) <= 3.5 * MIB
