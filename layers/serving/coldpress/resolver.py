@@ -66,15 +66,6 @@ class Resolver:
         _, known = self._known.get((model, alias), (0.0, None))
         return 0 if known is None else known.shadow
 
-    def came_along(self, key: str) -> str:
-        """An artefact that came with an alias, in base64; empty: it did not."""
-        # Listed first: a version may be opened by another thread.
-        for _, alias in list(self._known.values()):
-            for route in alias.routes:
-                if route.inline and route.manifest.artifacts[0].key == key:
-                    return route.inline
-        return ""
-
     def outage(self, model: str, alias: str) -> str:
         """Why an alias that was read before could not be read again when last tried; empty when it could."""
         return self._outages.get((model, alias), (0.0, ""))[1]
@@ -105,7 +96,7 @@ class Resolver:
         return alias
 
     def _refreshed(self, known: Alias, now: float) -> Alias:
-        """The alias as it is now; as it was, where the storage does not answer: what is open still serves."""
+        """The alias as it is now; as it was, where the storage does not answer: what is open goes on serving."""
         key = (known.model, known.name)
         failed, reason = self._outages.get(key, (0.0, ""))
         if reason and now - failed < OUTAGE_SECONDS:

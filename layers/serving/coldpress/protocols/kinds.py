@@ -34,7 +34,7 @@ def tensor_of(row: Any, settings: Settings) -> Tensor | None:
             and types.issuperset(map(type, data))
         ):
             return Tensor(name, datatype, sizes, packer.pack(*data))
-    except (KeyError, TypeError, struct.error):
+    except (KeyError, TypeError, OverflowError, struct.error):
         pass  # another kind, or not as many numbers, or one that does not fit
     return None
 
