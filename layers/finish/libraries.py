@@ -10,7 +10,9 @@ from elftools.elf.gnuversions import GNUVerNeedSection
 
 MACHINES = {"x86_64": "EM_X86_64", "aarch64": "EM_AARCH64"}
 # What Amazon Linux brings along; zlib with Python's own module of it.
-PROVIDED = re.compile(r"(lib(c|m|dl|rt|pthread|util|z)|libstdc\+\+|libgcc_s|ld-linux-(x86-64|aarch64))\.so\.\d")
+PROVIDED = re.compile(
+    r"(lib(c|m|dl|rt|pthread|util|z)|libstdc\+\+|libgcc_s|ld-linux-(x86-64|aarch64))\.so\.\d"
+)
 # libstdc++ by glibc: GCC 11 in Amazon Linux 2023, GCC 8 in manylinux_2_28, GCC 7 in Amazon Linux 2.
 # Versions: https://gcc.gnu.org/onlinedocs/libstdc++/manual/abi.html
 GLIBCXX = {(2, 34): (3, 4, 29), (2, 28): (3, 4, 25), (2, 17): (3, 4, 24)}

@@ -23,7 +23,8 @@ class _Block(nn.Module):
             )
 
     def forward(self, x: Tensor) -> Tensor:
-        return (self.straight(x) + self.beside(x)).relu()
+        y: Tensor = self.straight(x) + self.beside(x)
+        return y.relu()
 
 
 def resnet18(channels: int, classes: int, size: int, width: int = 64) -> nn.Sequential:

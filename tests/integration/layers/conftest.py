@@ -11,7 +11,12 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).resolve().parents[3]
-LAYERS = {"serving": "ServingLayer", "onnxruntime": "OnnxRuntimeLayer", "web": "WebLayer", "pictures": "PicturesLayer"}
+LAYERS = {
+    "serving": "ServingLayer",
+    "onnxruntime": "OnnxRuntimeLayer",
+    "web": "WebLayer",
+    "pictures": "PicturesLayer",
+}
 MACHINE = platform.machine()
 PYTHON_VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 RUNTIME = f"python{PYTHON_VERSION}"
