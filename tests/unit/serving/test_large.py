@@ -109,3 +109,40 @@ def test_all_works_without_them(monkeypatch: pytest.MonkeyPatch) -> None:
     data = bytes(large.BASE64_BYTES)
     assert large.loads(large_json("[1.5]")) == [1.5]
     assert large.decode_base64(large.encode_base64(data)) == data
+
+
+def test_lists_of_numbers_are_the_same_numbers() -> None:
+    chance = random.Random(9)  # noqa: S311 - the same numbers in every run
+    doubles = [struct.unpack("<d", chance.randbytes(8))[0] for _ in range(5000)]
+    floats = [double for double in doubles if math.isfinite(double)]
+    floats += [0.0, -0.0, 1e16, 1e-5, 5e-324, 1.7976931348623157e308]
+    whole = [0, -1, 2**63 - 1, -(2**63), 2**64 - 1]
+    for numbers in (floats, whole * 100):
+        text = large.large_list(numbers)
+        assert list(map(repr, json.loads(text))) == list(map(repr, numbers))
+        assert not set(text) & set(" \n")
+
+
+@pytest.mark.parametrize("odd", [math.nan, math.inf, -math.inf])
+def test_a_list_with_a_number_that_json_has_no_word_for_is_left_to_others(odd: float) -> None:
+    assert large.large_list([0.5] * 300 + [odd]) == ""
+
+
+def test_nothing_is_imported_for_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "orjson")
+    assert large.large_list([0.5] * 300) == ""
+    assert "orjson" not in sys.modules
+
+
+@pytest.mark.parametrize(
+    "text", ["{}", " {}", "{} ", "[NaN]", '"\u00e4"', "1", "\ufeff{}", "[1,]", "", "{} x"]
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-32-be"])
+def test_small_bodies_are_read_as_the_standard_library_does(text: str, encoding: str) -> None:
+    def outcome_of(read: Callable[[bytes], object]) -> str:
+        try:
+            return repr(read(text.encode(encoding)))
+        except ValueError as error:
+            return f"{type(error).__name__}: {error}"
+
+    assert outcome_of(large.small) == outcome_of(json.loads)

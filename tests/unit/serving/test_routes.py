@@ -148,3 +148,14 @@ def test_any_path_is_a_route_or_an_error_of_ours(method: str, path: str) -> None
     except (InvalidRequest, NotFound, MethodNotAllowed):
         return
     assert route.protocol in ("oip", "tfserving", "plain")
+
+
+def test_any_number_of_paths_takes_bounded_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(routes, "_known", {})
+    for _ in range(2):
+        for number in range(routes.MAX_KNOWN + 10):
+            assert routes.match("POST", f"/v2/models/m{number}/infer") == Route("oip", "infer", f"m{number}")
+    assert 0 < len(routes._known) <= routes.MAX_KNOWN
+    assert routes.match("POST", "/v2/models/m/infer") is routes.match("POST", "/v2/models/m/infer")
+    with pytest.raises(MethodNotAllowed):
+        routes.match("GET", "/v2/models/m/infer")

@@ -111,6 +111,47 @@ def test_only_the_first_request_of_an_environment_is_cold(capsys: pytest.Capture
     assert [line_of(Trace(), capsys)["ColdStart"] for _ in range(3)] == [1, 0, 0]
 
 
+def test_what_came_and_went_waited_and_was_made_ready(
+    clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    telemetry.initialised(clock.now - 0.25)
+    trace = Trace()
+    trace.metrics["BytesIn"], trace.metrics["BytesOut"] = 12, 345
+    trace.queued(clock.time() * 1000 - 7.5)
+    line = line_of(trace, capsys)
+    assert {name: line[name] for name in ("InitTime", "BytesIn", "BytesOut", "QueueTime")} == {
+        "InitTime": 250.0,
+        "BytesIn": 12,
+        "BytesOut": 345,
+        "QueueTime": 7.5,
+    }
+    units = {metric["Name"]: metric["Unit"] for metric in line["_aws"]["CloudWatchMetrics"][0]["Metrics"]}
+    assert units == {
+        "Duration": "Milliseconds",
+        "ColdStart": "Count",
+        "InitTime": "Milliseconds",
+        "BytesIn": "Bytes",
+        "BytesOut": "Bytes",
+        "QueueTime": "Milliseconds",
+    }
+    assert "InitTime" not in line_of(Trace(), capsys)
+
+
+@pytest.mark.parametrize("ago", [-1.0, telemetry.MAX_QUEUE_MS])
+def test_a_gateway_with_another_clock_is_not_believed(clock: Clock, ago: float) -> None:
+    trace = Trace()
+    trace.queued(clock.time() * 1000 - ago)
+    assert trace.metrics == {}
+
+
+def test_any_number_of_names_takes_bounded_room(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+    for number in range(telemetry.MAX_FORMS + 10):
+        trace = traced(clock)
+        trace.fields[f"100 % {number}"] = "%d"
+        assert line_of(trace, capsys)[f"100 % {number}"] == "%d"
+    assert len(telemetry._lines) <= telemetry.MAX_FORMS
+
+
 def test_a_stage_may_be_passed_twice(clock: Clock) -> None:
     trace = traced(clock)
     clock.now += 0.001

@@ -80,3 +80,15 @@ def test_an_earlier_deadline_wakes_the_watch_and_a_removed_one_is_never_called()
     assert watch.remove(early) is True
     assert watch.remove(late) is False
     assert not never.is_set()
+
+
+def test_the_watch_sleeps_through_runs_that_end_in_time() -> None:
+    watch = Watch()
+    looks = []
+    expire = watch._expire
+    watch._expire = lambda now: looks.append(now) or expire(now)  # type: ignore[method-assign,func-returns-value]
+    later = time.monotonic() + 1000
+    for number in range(200):
+        assert watch.remove(watch.add(later + number, looks.clear)) is False
+        time.sleep(0)
+    assert len(looks) <= 2
