@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from coldpress import ort
+from coldpress import external, ort
 from coldpress.errors import ColdpressError
 from coldpress.ingest import optimise
 from coldpress.loading import IN_PLACE
@@ -68,10 +68,15 @@ class ServedModel:
         """
         if not form.optimised:
             return cls.open(form.file, threads)
-        options = ort.SessionOptions(threads=threads, optimisation="none", config=IN_PLACE)
-        with form.file.open("rb") as file:
-            view = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
-        return cls(ort.Session.open(_library(), view, options))
+        outside = form.file.name == optimise.EXTERNAL
+        config = external.config(str(form.file)) if outside else IN_PLACE
+        options = ort.SessionOptions(threads=threads, optimisation="none", config=config)
+        if outside:
+            model: bytes | mmap.mmap = external.graph_of(str(form.file))
+        else:
+            with form.file.open("rb") as file:
+                model = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+        return cls(ort.Session.open(_library(), model, options))
 
     def run(self, inputs: Mapping[str, Array], outputs: Sequence[str] | None = None) -> dict[str, Array]:
         """One inference: arrays by input name -> arrays by output name.
@@ -97,8 +102,8 @@ class ServedForm:
     note: str
 
 
-def served_form(model: Path, target: Path, question: Mapping[str, Array]) -> ServedForm:
-    """What ingest will make of the file `model`, by ingest's own code; an optimised form goes to `target`.
+def served_form(model: Path, folder: Path, question: Mapping[str, Array], threads: int = 1) -> ServedForm:
+    """What ingest will make of the file `model`, by ingest's own code; an optimised form goes into `folder`.
 
     `question` are inputs that the model runs on: both forms must answer them alike, byte for byte.
     """
@@ -114,9 +119,11 @@ def served_form(model: Path, target: Path, question: Mapping[str, Array]) -> Ser
         ]
 
     library = _library()
-    with ort.Session.open(library, str(model)) as session:
+    folder.mkdir(exist_ok=True)
+    target = folder / optimise.name_for(model.stat().st_size)
+    with ort.Session.open(library, str(model), ort.SessionOptions(threads=threads)) as session:
         expected = ask(session)
-    note = optimise.verified(library, str(model), str(target), 1, expected, ask)
+    note = optimise.verified(library, str(model), str(target), threads, expected, ask)
     return ServedForm(model if note else target, not note, note)
 
 

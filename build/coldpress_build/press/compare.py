@@ -1,5 +1,6 @@
 """The original and a candidate beside each other in the serving runtime; two models in memory, never more."""
 
+import shutil
 from dataclasses import replace
 from functools import partial
 from math import nan
@@ -8,14 +9,12 @@ from statistics import median
 
 import onnx
 
+from coldpress.ingest.metadata import BATCH_SENSITIVE
 from coldpress_build.press.confidence import lost
 from coldpress_build.press.gate import Figures, Gate, reasons, time_reasons
 from coldpress_build.press.heldout import Array, HeldOut, Scoring
 from coldpress_build.press.measure import Answers, answers, ask, batch_sizes, ratio, request, side_by_side
 from coldpress_build.serving import ServedForm, ServedModel, served_form
-
-BATCH_SENSITIVE = "coldpress.batch_sensitive"
-"""Metadata of a model whose answers depend on the rest of their batch: requests are not to be merged."""
 
 
 class Bench:
@@ -52,8 +51,7 @@ class Bench:
         try:
             return self._measured(file, form)
         finally:
-            if form.file != file:
-                form.file.unlink()
+            shutil.rmtree(self._folder / f"{file.stem}.served")
 
     def _measured(self, file: Path, form: ServedForm) -> Figures:
         model = self._open(form)
@@ -101,7 +99,9 @@ class Bench:
     def _served(self, file: Path) -> ServedForm:
         # The file is opened as such once: what its batch sizes are, its first rows are asked with.
         size = batch_sizes(ServedModel.open(file, self.gate.threads))[-1]
-        return served_form(file, self._folder / f"{file.stem}.ort", self.validation.rows(0, size))
+        return served_form(
+            file, self._folder / f"{file.stem}.served", self.validation.rows(0, size), self.gate.threads
+        )
 
     def _test_score(self, model: ServedModel) -> float | None:
         if self._test is None:

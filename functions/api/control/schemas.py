@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from coldpress import registry
+from coldpress.ingest.metadata import BATCH_SENSITIVE
 
 METRICS_KEY = "coldpress.metrics"
 NAME = f"[a-z0-9][a-z0-9_-]{{0,{registry.MAX_NAME - 1}}}"
@@ -74,6 +75,9 @@ class VersionSummary(BaseModel):
     metrics: dict[str, float | None] = Field(
         description="Measured when it was trained; null for NaN and infinity.", examples=[{"accuracy": 0.79}]
     )
+    batch_sensitive: bool = Field(
+        description="Whether an answer depends on what else is in its request, as its author says."
+    )
 
     @classmethod
     def of(cls, manifest: registry.Manifest) -> "VersionSummary":
@@ -85,6 +89,7 @@ class VersionSummary(BaseModel):
             artifacts=[Artifact.model_validate(artifact) for artifact in manifest.artifacts],
             labels=list(manifest.labels),
             metrics=_metrics(manifest.metadata),
+            batch_sensitive=manifest.metadata.get(BATCH_SENSITIVE) == "true",
         )
 
 

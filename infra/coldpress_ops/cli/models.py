@@ -65,6 +65,9 @@ def show(
     _print(table)
     for alias, routes in model["aliases"].items():
         typer.echo(f"{alias} → {_routes(routes)}")
+    for row in model["versions"]:
+        if row.get("batch_sensitive"):
+            typer.echo(f"version {row['version']} is batch sensitive: an answer depends on its whole request")
     for kind in ("inputs", "outputs"):
         for tensor in model[kind]:
             typer.echo(f"{kind[:-1]} {tensor['name']}: {tensor['datatype']} {tensor['shape']}")

@@ -28,6 +28,7 @@ SUMMARY_1 = {
     ],
     "labels": ["negative", "positive"],
     "metrics": {"accuracy": 0.79},
+    "batch_sensitive": False,
 }
 
 
@@ -179,3 +180,8 @@ def test_refusals(api: Any, register: Any, path: str, status: int, error: str) -
     register("sentiment", 1)
     answer = api.call("GET", path)
     assert (answer.status, answer.json) == (status, {"error": error})
+
+
+def test_a_version_says_that_it_is_batch_sensitive(api: Any, register: Any) -> None:
+    register("sentiment", 1, metadata={"coldpress.batch_sensitive": "true"})
+    assert api.call("GET", "/models/sentiment").json["versions"][0]["batch_sensitive"] is True

@@ -3,6 +3,7 @@
 coldpress.labels    JSON list of class names, in the order of the scores
 coldpress.warmup    JSON, a warm-up request (see coldpress.warmup)
 coldpress.metrics   JSON object of numbers
+coldpress.batch_sensitive  true where an answer depends on the rest of its batch
 coldpress.session   JSON object of true or false (see coldpress.registry.SESSION_SETTINGS)
 anything else       kept as text
 """
@@ -17,6 +18,8 @@ from coldpress.registry import SESSION_SETTINGS
 LABELS = "coldpress.labels"
 WARMUP = "coldpress.warmup"
 METRICS = "coldpress.metrics"
+BATCH_SENSITIVE = "coldpress.batch_sensitive"
+"""It is "true" where an answer depends on the rest of its batch: different callers' must not be merged."""
 SESSION = "coldpress.session"
 NOTE = "coldpress.note"
 """Written by ingest: what its reader should know of how the version is served."""
