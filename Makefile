@@ -40,7 +40,7 @@ lint: $(STAMP) ## ruff, mypy --strict, cfn-lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/cfn-lint template.yaml
+	$(BIN)/cfn-lint template.yaml infra/*.yaml
 
 # Checkov pins what Coldpress uses in other versions: it gets an environment of its own, below the user's cache.
 CHECKOV_VERSION := 3.3.30

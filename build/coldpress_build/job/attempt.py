@@ -1,10 +1,13 @@
 """One attempt at a run: the worker is started, watched and, when it ends, understood."""
 
+import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 from typing import IO, cast
 
@@ -12,7 +15,7 @@ from coldpress import runs
 from coldpress.jobs import RETRY_EXIT
 from coldpress.runs import FAILED, RUNNING, SUCCEEDED, News, Run
 from coldpress.store import Store
-from coldpress_build.job.launch import Place, command, place
+from coldpress_build.job.launch import REASON_VARIABLE, Place, command, place
 from coldpress_build.job.pieces import Pieces
 
 READ_BYTES = 64 << 10
@@ -32,12 +35,16 @@ def attempt(environment: Mapping[str, str]) -> int:
     run = _begun(store, here)
     if run is None:
         return 0
-    with _terminations() as watch, Pieces(store, run, here.attempt, here.node) as pieces:
-        status = _worked(command(here, run), watch, pieces.add if here.is_main else _forget)
-        if watch.told and status:
-            status = RETRY_EXIT
-    if here.is_main:
-        _conclude(store, run, status)
+    with tempfile.TemporaryDirectory(prefix="coldpress-job-") as scratch, _terminations() as watch:
+        note = Path(scratch, "reason")
+        # The log is whole before the run is over: whoever follows it reads until then.
+        with Pieces(store, run, here.attempt, here.node) as pieces:
+            status = _worked(command(here, run), note, watch, pieces.add if here.is_main else _forget)
+        reason = note.read_text() if note.exists() else ""
+    if watch.told and status:
+        status = RETRY_EXIT
+    if here.is_main or reason:
+        _conclude(store, run, status, reason)
     return status if 0 <= status < 256 else FAILURE
 
 
@@ -58,15 +65,14 @@ def _begun(store: Store, here: Place) -> Run | None:
     return run
 
 
-def _conclude(store: Store, run: Run, status: int) -> None:
+def _conclude(store: Store, run: Run, status: int, reason: str = "") -> None:
     run = runs.read(store, run.id)
     if status == 0:
         runs.tell(store, run.id, News(SUCCEEDED, runs.now(), own=True))
     elif run.stop and not run.is_over:
         runs.tell(store, run.id, News(FAILED, runs.now(), reason="stopped on request", own=True))
     elif status != RETRY_EXIT and not run.is_over:
-        # The worker itself says why whenever it can.
-        runs.tell(store, run.id, News(FAILED, runs.now(), reason=_words(status), own=True))
+        runs.tell(store, run.id, News(FAILED, runs.now(), reason=reason or _words(status), own=True))
 
 
 def _words(status: int) -> str:
@@ -106,11 +112,14 @@ def _terminations() -> Iterator[_Watch]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _worked(words: list[str], watch: _Watch, keep: Callable[[bytes], None]) -> int:
-    """The worker's exit status; -N for the signal N."""
+def _worked(words: list[str], note: Path, watch: _Watch, keep: Callable[[bytes], None]) -> int:
+    """The worker's exit status; -N for the signal N. Into `note` it writes why it failed, if it can."""
     if watch.told:
         return RETRY_EXIT
-    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, bufsize=0) as worker:
+    environment = os.environ | {REASON_VARIABLE: str(note)}
+    with subprocess.Popen(
+        words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, bufsize=0
+    ) as worker:
         watch.over(worker)
         output = cast("IO[bytes]", worker.stdout)
         while data := output.read(READ_BYTES):

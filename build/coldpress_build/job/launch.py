@@ -9,6 +9,8 @@ from coldpress.errors import InvalidRequest
 from coldpress.jobs import RUN_VARIABLE, STORE_VARIABLE
 from coldpress.runs import Run
 
+REASON_VARIABLE = "COLDPRESS_REASON"
+"""The file that a worker writes why it failed into."""
 WORKER = ("-m", "coldpress_build.job.work")
 PORT = 29_500
 """Where the main node listens for the others, torchrun's own default."""

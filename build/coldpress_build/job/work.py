@@ -1,5 +1,6 @@
 """The worker of a job: the record's data -> training, export, press, report -> `runs/{id}/…` -> upload."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -12,11 +13,11 @@ from coldpress import runs
 from coldpress.errors import ColdpressError
 from coldpress.jobs import RETRY_EXIT
 from coldpress.jobs.start import ORDER_FILE
-from coldpress.runs import DATASETS, FAILED, News, Run
+from coldpress.runs import DATASETS, Run
 from coldpress.store import Store
 from coldpress.uploads import new_upload
 from coldpress_build.errors import DataError
-from coldpress_build.job.launch import place
+from coldpress_build.job.launch import REASON_VARIABLE, place
 
 MODEL = "model.onnx"
 FAILURE = 1
@@ -36,9 +37,15 @@ def work(environment: Mapping[str, str]) -> int:
         print(f"error: {error}", file=sys.stderr, flush=True)  # noqa: T201
         status: int = getattr(error, "exit_status", FAILURE)
         if status != RETRY_EXIT:
-            runs.tell(store, run.id, News(FAILED, runs.now(), reason=str(error), own=True))
+            _explain(str(error), environment)
         return status
     return 0
+
+
+def _explain(reason: str, environment: Mapping[str, str]) -> None:
+    """Leaves the reason to the attempt; of several processes, the first one's."""
+    with contextlib.suppress(FileExistsError), open(environment[REASON_VARIABLE], "x") as file:  # noqa: PTH123
+        file.write(reason)
 
 
 def _train(store: Store, run: Run) -> None:

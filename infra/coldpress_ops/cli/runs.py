@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from coldpress_ops.jobs.backend import Runs
 
 app = typer.Typer(
-    help="Training runs: list, show, follow and stop them. Of the state folder; with --url, of a deployment.",
-    short_help="Training runs: list, follow and stop them.\n$ coldpress runs logs -f ID",
+    short_help="Training runs: list, follow and stop them.\n$ coldpress runs --limit 5",
     invoke_without_command=True,
 )
 
@@ -43,7 +42,7 @@ def list_runs(
 ) -> None:
     """List training runs, newest first. Of the state folder; with --url, of a deployment.
 
-    Example: coldpress runs --url https://abc.execute-api.eu-west-1.amazonaws.com
+    Example: coldpress runs --limit 5
     """
     if context.invoked_subcommand:
         return None

@@ -38,20 +38,25 @@ def store_of(state: Path, *, make: bool = False) -> Store:
 def start(state: Path, run: Run) -> Run:
     """Stores the record and starts the process. Raises `Conflict` when there is a run with this id."""
     run = runs.create(store_of(state, make=True), run._replace(on="local"))
-    lock = _lock_file(state, run.id)
+    launch(state, run.id)
+    return run
+
+
+def launch(state: Path, run_id: str) -> "subprocess.Popen[bytes]":
+    """The process that looks after a stored run. It leads a session of its own: no Ctrl-C here reaches it."""
+    lock = _lock_file(state, run_id)
     lock.parent.mkdir(parents=True, exist_ok=True)
     # The lock is taken here and inherited: there is no moment at which nobody holds it.
     with lock.open("a") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        subprocess.Popen(
-            [sys.executable, "-m", "coldpress_ops.jobs.local", str(state.absolute()), run.id],
+        return subprocess.Popen(
+            [sys.executable, "-m", "coldpress_ops.jobs.local", str(state.absolute()), run_id],
             stdin=subprocess.DEVNULL,
             stdout=held,
             stderr=held,
             pass_fds=(held.fileno(),),
             start_new_session=True,
         )
-    return run
 
 
 def looked_after(state: Path, run: Run) -> Run:

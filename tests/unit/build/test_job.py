@@ -281,9 +281,27 @@ def test_checkpoints_go_when_the_results_are_there(store: Store, run: Run) -> No
     ]
 
 
-def test_a_worker_says_why_it_failed(store: Store, run: Run, capsys: Any) -> None:
+def test_a_worker_says_why_it_failed(store: Store, run: Run, tmp_path: Path, capsys: Any) -> None:
     runs.change(store, run.id, lambda run: run._replace(data="datasets/none/"))
-    assert work.work(environment(store, run)) == 1
+    note = tmp_path / "reason"
+    for _ in range(2):  # of several processes, the first one's words count
+        assert work.work(environment(store, run, COLDPRESS_REASON=str(note))) == 1
+    assert note.read_text().startswith("there is nothing at datasets/none/ ")
+    assert capsys.readouterr().err == f"error: {note.read_text()}\n" * 2
+
+
+def test_the_reason_is_told_when_the_log_is_whole(attempted: Any, store: Store, run: Run) -> None:
+    said = (
+        "import os; print('last words'); open(os.environ['COLDPRESS_REASON'], 'w').write('no rows'); exit(1)"
+    )
+    assert attempted(said.replace("exit", "raise SystemExit")) == 1
     told = runs.read(store, run.id)
-    assert (told.state, told.reason[:35]) == (FAILED, "there is nothing at datasets/none/ ")
-    assert capsys.readouterr().err == f"error: {told.reason}\n"
+    assert (told.state, told.reason) == (FAILED, "no rows")
+    assert runs.logs(store, told).text == "last words\n"
+
+
+def test_another_nodes_reason_counts_too(attempted: Any, store: Store, run: Run) -> None:
+    node = {"AWS_BATCH_JOB_NUM_NODES": "2", "AWS_BATCH_JOB_NODE_INDEX": "1"}
+    said = "import os; open(os.environ['COLDPRESS_REASON'], 'w').write('no GPU'); raise SystemExit(1)"
+    assert attempted(said, **node) == 1
+    assert runs.read(store, run.id).reason == "no GPU"

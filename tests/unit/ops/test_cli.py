@@ -18,6 +18,7 @@ COMMANDS = [
     "demo",
     "keys",
     "train",
+    "runs",
     "press",
     "publish",
     "predict",
@@ -52,7 +53,8 @@ def test_help_shows_every_command_with_its_example() -> None:
 @pytest.mark.parametrize(
     "command",
     [[name] for name in COMMANDS if name != "keys"]
-    + [["keys", "create"], ["keys", "list"], ["keys", "revoke"]],
+    + [["keys", "create"], ["keys", "list"], ["keys", "revoke"]]
+    + [["runs", "show"], ["runs", "logs"], ["runs", "stop"]],
 )
 def test_every_command_explains_itself(command: list[str]) -> None:
     result = run(*command, "-h")

@@ -131,6 +131,7 @@ def test_every_order_of_a_jobs_events_gives_the_same_record(store: Store, handle
             "CannotPullContainerError: no such tag",
         ),
         ({"container": {}}, "AWS Batch gave no reason"),
+        ({"statusReason": "Host EC2 (instance i-1) terminated."}, "Host EC2 (instance i-1) terminated."),
     ],
 )
 def test_why_a_job_failed(store: Store, run: Run, handle: Any, more: dict[str, Any], reason: str) -> None:

@@ -82,7 +82,8 @@ def _reason(detail: dict[str, Any]) -> str:
     last = detail.get("attempts", [])[-1:] or [{}]
     container = last[0].get("container", {}) | detail.get("container", {})
     words = [detail.get("statusReason", ""), container.get("reason", "")]
-    if "exitCode" in container:
+    # Of a job that was ended from outside, it says nothing more.
+    if "exitCode" in container and words[0].startswith("Essential container"):
         words.append(f"exit status {container['exitCode']}")
     return "; ".join(dict.fromkeys(word for word in words if word)) or "AWS Batch gave no reason"
 
