@@ -92,6 +92,17 @@ def table_baseline(parts: Parts) -> Baseline:
     return max(found, key=lambda one: one.validation)
 
 
+def sequence_baseline(parts: Parts) -> Baseline:
+    """Logistic regression on the mean and the spread of each channel over a sequence's own steps."""
+    model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000))
+    return fitted("logistic regression on means and spreads", model, parts, _means)
+
+
+def _means(data: Dataset) -> Array:
+    rows = zip(data.columns["sequence"], data.columns["length"].tolist(), strict=True)
+    return np.stack([np.concatenate([row[:n].mean(0), row[:n].std(0)]) for row, n in rows])
+
+
 def _flat(columns: Mapping[str, Array]) -> list[Array]:
     """Columns of one value a row."""
     found = []

@@ -27,6 +27,12 @@ RECIPES: dict[str, Entry] = {
     "text-classifier": Entry(
         "text_classifier", "TextClassifier", "the class of a text, by the mean of its words"
     ),
+    "text-transformer": Entry(
+        "text_transformer", "TextTransformer", "the class of a text, by a small transformer encoder"
+    ),
+    "sequence-rnn": Entry(
+        "sequence_rnn", "SequenceRnn", "the class of a sequence of any length: RNN, GRU or LSTM"
+    ),
     "image-cnn": Entry("image_cnn", "ImageCnn", "the class of a picture: two convolutions, or ResNet-18"),
 }
 

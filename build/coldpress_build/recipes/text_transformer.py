@@ -1,0 +1,99 @@
+"""text-transformer: a small encoder over the words of a text -> classes."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import onnx
+from torch import nn
+
+from coldpress_build.baseline import Baseline, text_baseline
+from coldpress_build.config import within
+from coldpress_build.data.dataset import Dataset
+from coldpress_build.data.split import Parts
+from coldpress_build.errors import ConfigurationError
+from coldpress_build.recipes.encoder import Encoder
+from coldpress_build.recipes.recipe import Prepared
+from coldpress_build.recipes.settings import Settings
+from coldpress_build.recipes.words import WARM_UP, WordReader, load_texts
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(Settings):
+    """Settings of the recipe; `--set name=value` overrides one."""
+
+    epochs: int = 12
+    learning_rate: float = 1e-3
+    schedule: str = "cosine"
+    warm_up: float = 0.1
+    min_count: int = 2
+    """Words that occur less often in the training part are unknown."""
+    max_words: int = 64
+    """Longest text that is read, in words. Memory grows with its square."""
+    width: int = 64
+    """Of each word, in all layers."""
+    heads: int = 4
+    layers: int = 2
+    dropout: float = 0.4
+    word_dropout: float = 0.2
+    """Share of the words hidden from each training step: unknown words must mean something."""
+
+    def __post_init__(self) -> None:
+        """Raises `ConfigurationError` for a value out of range."""
+        super().__post_init__()
+        within(self, 0.0, 0.99, "dropout", "word_dropout")
+        within(self, 1, 10_000, "min_count", "width")
+        within(self, 1, 64, "heads", "layers")
+        within(self, 2, 1024, "max_words")
+        if self.width % self.heads:
+            raise ConfigurationError(
+                f"width={self.width} is no multiple of heads={self.heads}; good are width=64 and heads=4"
+            )
+
+
+class TextTransformer:
+    """Learns which class a text belongs to, from texts with a label each."""
+
+    name = "text-transformer"
+    config = Config
+
+    def load(self, source: str | None, config: Config) -> Dataset:
+        """A file with the columns `text` and `label`, or the movie review snippets."""
+        return load_texts(source, config.target)
+
+    def split(self, data: Dataset, config: Config) -> Parts:
+        """By the configuration's shares and seed."""
+        return config.parts(data)
+
+    def baseline(self, parts: Parts) -> Baseline:
+        """TF-IDF and logistic regression."""
+        return text_baseline(parts)
+
+    def prepare(self, parts: Parts, config: Config) -> Prepared:
+        """Learn the vocabulary of the training part."""
+        classes = parts.train.classes
+        reader = WordReader.learn(parts.train, config.min_count, config.max_words)
+
+        def build(scale: float) -> nn.Module:
+            width = max(1, round(scale * config.width / config.heads)) * config.heads
+            return Encoder(
+                reader.tokeniser.size,
+                len(classes),
+                positions=config.max_words,
+                width=width,
+                heads=config.heads,
+                layers=config.layers,
+                dropout=config.dropout,
+                word_dropout=config.word_dropout,
+            )
+
+        def graph(network: nn.Module) -> onnx.ModelProto:
+            return reader.graph(network, classes, "text_transformer")
+
+        return Prepared(
+            build=build,
+            batches=reader.batches,
+            table=reader.table,
+            graph=graph,
+            warm_up={"text": np.array(WARM_UP, object)},
+            longer=reader.longer,
+        )
