@@ -31,7 +31,7 @@ def check_slices(names: list[str], columns: Mapping[str, Array]) -> None:
     """Raises `ConfigurationError` for a name that is no column, or a column that cannot be sliced by."""
     for name in names:
         if name not in columns:
-            known = ", ".join(columns) or "none"
+            known = ", ".join([*columns][:MOST]) + (", …" if len(columns) > MOST else "") or "none"
             raise ConfigurationError(f"there is no column {name!r} to slice by; the columns are {known}")
         column = columns[name]
         if column.ndim != 1:
