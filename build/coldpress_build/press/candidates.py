@@ -30,6 +30,7 @@ class Recipe:
     `base` is the candidate that it is made from, and without which passing its answers it is not made.
     It is not made either when one of `unless` passed, or one that passed has no more than `enough` of the
     original's bytes.
+    `anew`: it is another network, fitted anew; a few rows that it answers as well say little of it.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Recipe:
     base: str = BASELINE
     unless: tuple[str, ...] = ()
     enough: float = 0.0
+    anew: bool = False
 
 
 def fp16(source: Source, target: Path) -> None:

@@ -10,7 +10,8 @@ from coldpress_build.press.measure import Answers
 @dataclass(frozen=True)
 class Gate:
     """`max_loss` in points of the score on the held-out rows; the 95 % interval of the loss must end at
-    `max_doubt` points. Fewer accuracy rows than could show that (see `needs`): no row may be spoiled at all.
+    `max_doubt` points. Fewer accuracy rows than could show that (see `needs`): no row may be spoiled at all,
+    and no network that was fitted anew passes.
     A request may take `max_slower` times the
     original's time or `slower_ms` more, whichever allows more; opening `max_slower` times or
     `opens_slower_ms` more, both on `threads` threads. `max_batch_difference` is that of a number asked for

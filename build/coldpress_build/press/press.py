@@ -124,6 +124,10 @@ class _Work:
             return self._without(recipe, f"not tried: there is no {recipe.base}")
         if not self._answers_well(base):
             return self._without(recipe, f"not tried: {recipe.base} does not answer well enough")
+        rows, gate = len(self._bench.validation), self._bench.gate
+        if recipe.anew and self._bench.original.answers.metric == "accuracy" and rows < gate.needs:
+            few = f"{rows} rows are too few to judge a network that is fitted anew, {gate.needs} would do"
+            return self._without(recipe, f"not tried: {few}")
         progress.tell(f"making {recipe.name}")
         target = self._folder / f"{recipe.name}.onnx"
         reason = make(recipe, self._source(recipe.base), target, self._metadata)
