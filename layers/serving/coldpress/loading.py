@@ -57,20 +57,24 @@ def load(store: Store, settings: Settings, artifact: Artifact) -> Loaded:
     return Loaded(buffer, config, hashed.result)
 
 
-def unpack(inline: str, artifact: Artifact) -> Loaded:
-    """An artefact that came along in base64. Raises `Internal`: in something else."""
+def unpack(inline: str, artifact: Artifact) -> Loaded | None:
+    """The artefact, if it is what came along in base64."""
+    if not inline:
+        return None
     import mmap
-    from binascii import a2b_base64
+    from binascii import Error, a2b_base64
 
     try:
         data = a2b_base64(inline)
-    except ValueError as error:
-        raise Internal(f"{artifact.key} came along in no base64: {error}") from None
+    except Error:
+        return None
+    digest = str(sha256(data).hexdigest())
+    if digest != artifact.sha256:
+        return None
     # Memory of its own, which begins where a page does: weights are read where they lie.
     buffer = mmap.mmap(-1, max(len(data), 1), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     buffer[: len(data)] = data
-    config = IN_PLACE if artifact.format == "ort" else {}
-    return Loaded(buffer, config, lambda: str(sha256(data).hexdigest()))
+    return Loaded(buffer, IN_PLACE if artifact.format == "ort" else {}, lambda: digest)
 
 
 def _external(store: Store, settings: Settings, artifact: Artifact) -> Loaded:

@@ -14,8 +14,6 @@ from coldpress.threads import threads_for
 from coldpress.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from coldpress import ort
     from coldpress.tensors import Tensor
 
@@ -34,11 +32,8 @@ class Model:
 class Opener:
     """Opens versions in this execution environment."""
 
-    def __init__(
-        self, store: Store, settings: Settings, came_along: "Callable[[str], str]" = lambda _key: ""
-    ) -> None:
-        """Begins to open ONNX Runtime's library. `came_along`: see `Resolver`."""
-        self._came_along = came_along
+    def __init__(self, store: Store, settings: Settings) -> None:
+        """Begins to open ONNX Runtime's library."""
         self._store = store
         self._settings = settings
         self._library = engine.begin(settings.ort_library)
@@ -83,8 +78,7 @@ class Opener:
 
     def _open_artifact(self, manifest: Manifest, artifact: Artifact, trace: Trace, *, warm: bool) -> Model:
         at = time.perf_counter()
-        inline = self._came_along(artifact.key)
-        loaded = unpack(inline, artifact) if inline else load(self._store, self._settings, artifact)
+        loaded = unpack(manifest.inline, artifact) or load(self._store, self._settings, artifact)
         at = trace.lap("fetch", at)
         warmup = self._warmup(manifest) if warm else []
         intact = False

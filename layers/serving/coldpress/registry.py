@@ -4,14 +4,13 @@
     models/{name}/aliases/{alias}.json         a small pointer, moved by compare-and-swap
 
 An alias carries the manifests of the versions it routes to, so that a cold request reads one
-object to know everything it must fetch; and small artefacts themselves, so that it fetches nothing more.
+object to know everything it must fetch; a small artefact is in its manifest, and needs no fetching.
 """
 
 import json
 import math
 from collections.abc import Iterable
 
-from coldpress.digest import sha256
 from coldpress.errors import Conflict, InvalidRequest, NotFound
 from coldpress.store import Store
 from coldpress.typed import Any, NamedTuple
@@ -23,7 +22,7 @@ HISTORY = 20
 """Former positions that an alias remembers for `rollback`."""
 
 INLINE_BYTES = 32 << 10
-"""Artefacts up to here travel in the alias too: a round trip to S3 takes 15 to 30 ms, so many bytes 1 ms."""
+"""An artefact up to here is in its manifest too: a round trip to S3 takes 15 to 30 ms, so many bytes 1 ms."""
 
 SESSION_SETTINGS = ("arena", "memory_pattern")
 """ONNX Runtime keeps and plans memory between runs unless told `false`: faster, but for a model that is asked
@@ -73,6 +72,8 @@ class Manifest(NamedTuple):
     """The upload: id, key, etag, size, sha256."""
     session: dict[str, bool] = {}  # noqa: RUF012
     """How its sessions are opened, where not as usual: any of SESSION_SETTINGS."""
+    inline: str = ""
+    """The best artefact in base64, if that is small."""
 
     def to_json(self) -> dict[str, Any]:
         """As stored."""
@@ -105,8 +106,6 @@ class Route(NamedTuple):
     version: int
     weight: float
     manifest: Manifest
-    inline: str = ""
-    """Its best artefact in base64, if that is small."""
 
 
 class Alias(NamedTuple):
@@ -242,7 +241,10 @@ class Registry:
                 f"weights must be positive and finite, and at least one is needed; got {weights}"
             )
         shares = {version: weight / total for version, weight in sorted(weights.items())}
-        routes = [self._route(self.manifest(model, version), share) for version, share in shares.items()]
+        routes = [
+            {"version": version, "weight": share, "manifest": self.manifest(model, version).to_json()}
+            for version, share in shares.items()
+        ]
         key = alias_key(model, name)
         for _ in range(8):
             try:
@@ -294,28 +296,17 @@ class Registry:
                     f"version {version} answers for alias {name!r} of {model!r} already; "
                     "a shadow is a version that does not"
                 )
-            stored = _alias_json(current.routes, current.history, version)
+            routes = [
+                {"version": r.version, "weight": r.weight, "manifest": r.manifest.to_json()}
+                for r in current.routes
+            ]
+            stored = _alias_json(routes, current.history, version)
             try:
                 etag = self.store.replace(alias_key(model, name), stored, current.etag)
             except (Conflict, NotFound):
                 continue
             return parse_alias(model, name, stored, etag)
         raise Conflict(f"alias {name!r} of {model!r} is being moved by somebody else; try again")
-
-    def _route(self, manifest: Manifest, weight: float) -> Route:
-        best = manifest.artifacts[0]
-        inline = ""
-        if best.size <= INLINE_BYTES:
-            try:
-                data = self.store.get(best.key).data
-            except NotFound:  # whoever opens the version will say so
-                data = b""
-            # A copy of something else would be refused in front of the artefact itself.
-            if sha256(data).hexdigest() == best.sha256:
-                from binascii import b2a_base64
-
-                inline = b2a_base64(data, newline=False).decode()
-        return Route(manifest.version, weight, manifest, inline)
 
     def rollback(self, model: str, name: str, now: str) -> Alias:
         """Points an alias where it pointed before. Raises `Conflict` when it has no former position."""
@@ -340,15 +331,13 @@ def parse_alias(model: str, name: str, data: bytes, etag: str) -> Alias:
     """An alias object as stored."""
     stored = json.loads(data)
     routes = tuple(
-        Route(row["version"], row["weight"], Manifest.from_json(row["manifest"]), row.get("inline", ""))
-        for row in stored["routes"]
+        Route(row["version"], row["weight"], Manifest.from_json(row["manifest"])) for row in stored["routes"]
     )
     return Alias(model, name, routes, tuple(stored.get("history", ())), etag, stored.get("shadow", 0))
 
 
-def _alias_json(routes: Iterable[Route], history: Iterable[dict[str, Any]], shadow: int = 0) -> bytes:
-    rows = [route._asdict() | {"manifest": route.manifest.to_json()} for route in routes]
-    stored: dict[str, Any] = {"routes": rows, "history": list(history)}
+def _alias_json(routes: list[dict[str, Any]], history: Iterable[dict[str, Any]], shadow: int = 0) -> bytes:
+    stored: dict[str, Any] = {"routes": routes, "history": list(history)}
     if shadow:
         stored["shadow"] = shadow
     return json.dumps(stored, ensure_ascii=False).encode()

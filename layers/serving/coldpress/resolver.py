@@ -96,7 +96,7 @@ class Resolver:
         return alias
 
     def _refreshed(self, known: Alias, now: float) -> Alias:
-        """The alias as it is now; as it was, where the storage does not answer: what is open goes on serving."""
+        """The alias as it is now; as it was, where the storage does not answer: what is open still serves."""
         key = (known.model, known.name)
         failed, reason = self._outages.get(key, (0.0, ""))
         if reason and now - failed < OUTAGE_SECONDS:

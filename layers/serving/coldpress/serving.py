@@ -34,8 +34,8 @@ class DataPlane:
         self.settings = config
         self.store = Store(config.store)
         self.registry = Registry(self.store)
+        self.opener = Opener(self.store, config)
         self.resolver = Resolver(self.registry, config.alias_seconds)
-        self.opener = Opener(self.store, config, self.resolver.came_along)
         self.models = Models(self.opener, config)
         self.access = access.Access(self.store, config.key_seconds)
         self.statistics = Statistics()

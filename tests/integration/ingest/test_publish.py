@@ -1,5 +1,6 @@
 """Good models: uploaded, ingested, and then served from what is stored."""
 
+import base64
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from coldpress.opening import Opener
-from coldpress.registry import TensorInfo
+from coldpress.registry import INLINE_BYTES, TensorInfo
 from coldpress.settings import Settings
 from coldpress.telemetry import Trace
 from coldpress.tensors import Tensor
@@ -96,6 +97,19 @@ def test_every_artefact_answers_byte_for_byte_as_plain_onnxruntime(world: Any) -
             (answer,) = session.run([Tensor("x", "FP32", x.shape, x.tobytes())])
             (reference,) = plain.run(None, {"x": x})
             assert answer == Tensor("scores", "FP32", (rows, 10), reference.tobytes()), artifact.format
+
+
+def test_a_small_artefact_is_in_its_manifest_too(world: Any, build: Callable[..., bytes]) -> None:
+    world.put(build())
+    manifest = world.manifest(1)
+    best = manifest.artifacts[0]
+    assert base64.b64decode(manifest.inline) == world.store.get(best.key).data
+    padded = onnx.load_from_string(build())
+    padded.graph.initializer.append(numpy_helper.from_array(np.zeros(INLINE_BYTES, np.uint8), "unused"))
+    padded.graph.output.append(helper.make_tensor_value_info("unused", TensorProto.UINT8, [INLINE_BYTES]))
+    world.put(padded.SerializeToString())
+    assert world.manifest(2).artifacts[0].size > INLINE_BYTES
+    assert world.manifest(2).inline == ""
 
 
 def test_versions_count_up_and_the_alias_follows(world: Any, build: Callable[..., bytes]) -> None:

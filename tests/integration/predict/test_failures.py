@@ -14,8 +14,6 @@ from .conftest import Plane, constant, mlp
 KEY = "models/m/versions/1/model-0.onnx"
 CANNOT = f"m version 1 cannot be opened: {KEY}:"
 MIB = 1 << 20
-STORED = "m/versions/1"
-"""A model this small travels in its alias; the version itself is read from where it lies."""
 
 
 @pytest.mark.parametrize("padding", [0, 3 * MIB])
@@ -26,7 +24,7 @@ def test_a_changed_byte_is_never_served(plane: Plane, padding: int, at: float) -
     data[int(at * len(data))] ^= 0x10
     plane.store.overwrite(KEY, bytes(data))
     for _ in range(2):
-        answer = plane.predict(STORED, [1.0])
+        answer = plane.predict("m", [1.0])
         assert answer.status == 500
         assert "predictions" not in answer.body
     plane.store.overwrite(KEY, constant(1, padding))
@@ -37,7 +35,7 @@ def test_an_exchanged_file_is_told_from_its_hash(plane: Plane) -> None:
     plane.publish("m", 1, constant(1))
     assert len(constant(1)) == len(constant(2))
     plane.store.overwrite(KEY, constant(2))
-    answer = plane.predict(STORED, [1.0])
+    answer = plane.predict("m", [1.0])
     assert (answer.status, answer.body) == (
         500,
         {"error": f"{CANNOT} it does not have the hash that was published; it is not served"},
@@ -49,7 +47,7 @@ def test_a_file_of_another_size(plane: Plane, change: Callable[[bytes], bytes]) 
     plane.publish("m", 1, constant(1))
     size = len(constant(1))
     plane.store.overwrite(KEY, change(constant(1)))
-    answer = plane.predict(STORED, [1.0])
+    answer = plane.predict("m", [1.0])
     assert (answer.status, answer.body) == (
         500,
         {"error": f"{CANNOT} {KEY} has another size than its manifest says ({size} bytes)"},
@@ -59,7 +57,7 @@ def test_a_file_of_another_size(plane: Plane, change: Callable[[bytes], bytes]) 
 def test_a_missing_file(plane: Plane) -> None:
     plane.publish("m", 1, constant(1))
     plane.store.delete(KEY)
-    answer = plane.predict(STORED, [1.0])
+    answer = plane.predict("m", [1.0])
     assert (answer.status, answer.body) == (500, {"error": f"{CANNOT} {KEY} is not in the store"})
 
 

@@ -104,9 +104,10 @@ def test_versions(api: Any, register: Any) -> None:
 
 
 def test_a_manifest_is_answered_as_it_was_registered(api: Any, register: Any) -> None:
-    made = register("sentiment", 1)
+    made = register("sentiment", 1, inline="AAAA")
     answer = api.call("GET", "/models/sentiment/versions/1", key="reader")
     as_json = made.to_json()
+    del as_json["inline"]  # a model's weights are nothing for readers
     as_json["artifacts"] = [row | {"cpu": list(row["cpu"])} for row in as_json["artifacts"]]
     as_json["inputs"] = [row | {"shape": list(row["shape"])} for row in as_json["inputs"]]
     as_json["outputs"] = [row | {"shape": list(row["shape"])} for row in as_json["outputs"]]

@@ -1,5 +1,6 @@
 """One upload, from its key to a registered version or a recorded refusal."""
 
+import base64
 import hashlib
 import json
 import os
@@ -15,7 +16,7 @@ from coldpress.errors import ColdpressError, InvalidRequest, NotFound, Unavailab
 from coldpress.ingest import checks, graph, isolation, metadata, scratch, transaction, trial
 from coldpress.ingest.refusal import Refused
 from coldpress.ingest.transaction import Record, Superseded
-from coldpress.registry import Artifact, Manifest, TensorInfo, check_name
+from coldpress.registry import INLINE_BYTES, Artifact, Manifest, TensorInfo, check_name
 from coldpress.settings import Settings
 from coldpress.store import Info, Store
 from coldpress.uploads import Upload, upload_of
@@ -144,11 +145,13 @@ class _Run:
         self._lap("trial")
         self._ms |= {f"trial_{stage}": ms for stage, ms in found["ms"].items()}
         notes = {metadata.NOTE: "; ".join(found["notes"])} if found["notes"] else {}
+        artifacts = _artifacts(folder, found)
         return Manifest(
             model=upload.model,
             version=0,
             created=transaction.now(),
-            artifacts=_artifacts(folder, found),
+            artifacts=artifacts,
+            inline=_inline(folder, artifacts[0]),
             inputs=_infos(found["inputs"]),
             outputs=_infos(found["outputs"]),
             runtime=found["runtime"],
@@ -226,6 +229,12 @@ def _artifact(folder: str, name: str, kind: str, *, optimised: bool) -> Artifact
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     return Artifact(name, path.stat().st_size, sha256, kind, optimised)
+
+
+def _inline(folder: str, artifact: Artifact) -> str:
+    if artifact.size > INLINE_BYTES:
+        return ""
+    return base64.b64encode((Path(folder) / artifact.key).read_bytes()).decode()
 
 
 def _infos(rows: list[dict[str, Any]]) -> tuple[TensorInfo, ...]:
