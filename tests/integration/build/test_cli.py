@@ -91,6 +91,8 @@ def test_nothing_is_written_but_the_run_and_the_cache(
     assert trained.returncode == 0
     written = {path.relative_to(home).parts[0] for path in home.rglob("*") if path.is_file()}
     assert written <= {".coldpress", "cache", data.name}
+    # Checkpoints are for a run that is not done.
+    assert list((home / ".coldpress").glob("checkpoints/**/*.pt")) == []
 
 
 def test_quiet_json_is_only_json(home: Path, data: Path) -> None:
