@@ -44,11 +44,15 @@ def create(
     Example: coldpress keys create --models 'sentiment-*' --days 90
     """
     from coldpress.access import create_key
+    from coldpress.probe import probe
 
     scopes = [scope for scope, wanted in (("admin", admin), ("read", read)) if wanted]
     scopes += [f"predict:{glob}" for glob in models or ([] if scopes else ["*"])]
     expires = time.time() + days * DAY_SECONDS if days else 0
-    key, caller = create_key(_store(state, store, make=True), tuple(scopes), expires)
+    opened = _store(state, store, make=True)
+    # A deployment begins with its first key: better told now than when versions are lost.
+    probe(opened)
+    key, caller = create_key(opened, tuple(scopes), expires)
     if json:
         return print_json({"key": key} | caller._asdict())
     typer.echo(f"{caller.id}: {', '.join(caller.scopes)}, expires {_day(caller.expires)}", err=True)

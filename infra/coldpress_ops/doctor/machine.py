@@ -11,6 +11,7 @@ from functools import partial
 from importlib import metadata
 from pathlib import Path
 
+from coldpress.probe import probe
 from coldpress.store import Store
 from coldpress_ops.doctor.findings import Broken, Finding, Note, find
 
@@ -110,7 +111,7 @@ def _store(state: Path) -> str:
     if not url and not (state / "objects").is_dir():
         return f"none yet: coldpress up makes one below {state}"
     url = url or (state / "objects").absolute().as_uri()
-    Store(url).probe()
+    probe(Store(url))
     return f"{url} keeps conditional writes"
 
 

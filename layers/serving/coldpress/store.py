@@ -382,37 +382,6 @@ class Store:
             signing_store: Any = self._store
             return obstore.sign(signing_store, "PUT", key, datetime.timedelta(seconds=seconds))
 
-    def probe(self) -> None:
-        """Proves on a scratch object that conditional writes are honoured.
-
-        Raises:
-            StoreUnusable: the store ignores `If-None-Match` or `If-Match`: versions could be overwritten.
-        """
-        key = f"probe/{os.urandom(8).hex()}"
-        etag = self.create(key, b"1")
-        try:
-            if self._succeeds(self.create, key, b"2"):
-                raise self._ignores("If-None-Match: *")
-            if not etag or self._succeeds(self.replace, key, b"3", f'"{"0" * 32}"'):
-                raise self._ignores("If-Match")
-            self.replace(key, b"4", etag)
-        finally:
-            self.delete(key)
-
-    @staticmethod
-    def _succeeds(write: Callable[..., str], *arguments: Any) -> bool:
-        try:
-            write(*arguments)
-        except Conflict:
-            return False
-        return True
-
-    def _ignores(self, header: str) -> StoreUnusable:
-        return StoreUnusable(
-            f"{self.url} ignores {header}: two writers could overwrite each other's versions. "
-            "Use a store with conditional writes (S3, SeaweedFS, a folder)"
-        )
-
     @contextmanager
     def _locked(self) -> Iterator[None]:
         """One writer at a time on a folder: obstore has no compare-and-swap for files."""

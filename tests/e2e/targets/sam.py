@@ -145,6 +145,9 @@ def running(sam: Sam) -> Iterator[Deployment]:
             raise RuntimeError(f"no key could be made: {made.stderr}")
         key = made.stdout.strip()
         with Notifications(sam.objects, BUCKET, functions), client(url, key) as http:
+            # On a busy machine a container takes longer to start than a caller has patience for.
+            for path in ("/v2/health/live", "/openapi.json"):
+                http.get(path, timeout=START_SECONDS).raise_for_status()
             yield Deployment(url, key, sam.objects, http, bare.store, variables, SAM)
 
 

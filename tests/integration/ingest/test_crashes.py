@@ -17,11 +17,13 @@ from coldpress.ingest import scratch
 # Ends itself by SIGKILL right before or right after its n-th write to the store.
 SCRIPT = """
 import os, signal, sys
+from coldpress.ingest import transaction
 from coldpress.ingest.ingest import Ingest
 from coldpress.settings import Settings
 from coldpress.store import Store
 
 url, key, when, last = sys.argv[1:4] + [int(sys.argv[4])]
+transaction._PROVEN.add(url)  # what the store refuses is no write
 writes = 0
 
 def counted(write):

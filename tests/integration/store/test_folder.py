@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from coldpress.probe import probe
 from coldpress.store import Store, StoreUnusable
 
 SIZE = 3_000_000
 WRITER = """
 import sys
+from coldpress.probe import probe
 from coldpress.store import Store
 store = Store(sys.argv[1])
 print("ready", flush=True)
@@ -104,7 +106,7 @@ def test_the_lock_holds_others_off(tmp_path: Path) -> None:
 @pytest.mark.parametrize("folder", ["with space", "größe", "a%20b", "deep/er"])
 def test_any_folder_name_will_do(tmp_path: Path, folder: str) -> None:
     store = Store(f"file://{tmp_path}/{folder}/")
-    store.probe()
+    probe(store)
     store.create("a/b", b"1")
     assert (tmp_path / folder / "a/b").read_bytes() == b"1"
     assert store.fetch("a/b", 1)[:] == b"1"

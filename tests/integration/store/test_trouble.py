@@ -5,10 +5,15 @@ import threading
 from http.server import BaseHTTPRequestHandler
 
 import pytest
+from typer.testing import CliRunner
 
 from coldpress import store as store_module
 from coldpress.errors import Unavailable
+from coldpress.ingest import transaction
+from coldpress.probe import probe
 from coldpress.store import PART_BYTES, Store, StoreUnusable
+from coldpress.uploads import Upload
+from coldpress_ops.cli import app
 
 from .conftest import LaxS3
 
@@ -63,7 +68,7 @@ def test_a_server_that_hangs_is_told_soon(lax_s3: LaxS3, monkeypatch: pytest.Mon
     lax_s3.before = hang
     store = Store("s3://bucket")
     try:
-        for attempt in (lambda: store.get("a"), lambda: store.create("a", b"1"), store.probe):
+        for attempt in (lambda: store.get("a"), lambda: store.create("a", b"1"), lambda: probe(store)):
             with pytest.raises(Unavailable, match="object storage failed at "):
                 attempt()
     finally:
@@ -105,16 +110,22 @@ def test_a_store_that_ignores_conditions_is_refused_by_name(
     lax_s3: LaxS3, honours: frozenset[str], ignored: str
 ) -> None:
     lax_s3.honours = honours
+    store = Store("s3://bucket")
     with pytest.raises(StoreUnusable) as caught:
-        Store("s3://bucket").probe()
+        probe(store)
     assert str(caught.value) == (
         f"s3://bucket ignores {ignored}: two writers could overwrite each other's versions. "
         "Use a store with conditional writes (S3, SeaweedFS, a folder)"
     )
     assert lax_s3.objects == {}
+    # Nobody has to ask: ingest does, before it registers anything, and a new key's maker does.
+    with pytest.raises(StoreUnusable, match="ignores"):
+        transaction.take(store, Upload("m", "t", "incoming/m/t/m.onnx"), "e")
+    made = CliRunner().invoke(app, ["keys", "create", "--store", "s3://bucket"])
+    assert (made.exit_code, "s3://bucket ignores" in made.stderr) == (1, True)
 
 
 def test_the_same_server_passes_once_it_honours_both(lax_s3: LaxS3) -> None:
     lax_s3.honours = frozenset({"If-None-Match", "If-Match"})
-    Store("s3://bucket").probe()
+    probe(Store("s3://bucket"))
     assert lax_s3.objects == {}

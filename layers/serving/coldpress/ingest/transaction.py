@@ -14,12 +14,14 @@ import time
 from typing import Any, NamedTuple
 
 from coldpress.errors import Conflict, NotFound
+from coldpress.probe import prove
 from coldpress.registry import Manifest, Registry
 from coldpress.store import Store
 from coldpress.uploads import INCOMING, REJECTED, Upload
 
 CHECKING, REGISTERING, READY, REJECTION = "checking", "registering", "ready", "rejected"
 ROUNDS = 16
+_PROVEN: set[str] = set()
 MAX_PARTS, MAX_PART = 8, 160
 
 
@@ -51,6 +53,7 @@ def take(store: Store, upload: Upload, etag: str, tries: int = 0) -> Record:
 
     Raises:
         Conflict: many attempts keep taking it from each other; try later.
+        StoreUnusable: the store ignores the conditions of writes, on which all of this rests.
     """
     mine = {"state": CHECKING, "etag": etag, "attempt": os.urandom(8).hex(), "at": now(), "tries": tries}
     for _ in range(ROUNDS):
@@ -58,18 +61,28 @@ def take(store: Store, upload: Upload, etag: str, tries: int = 0) -> Record:
             blob = store.get(upload.progress_key)
         except NotFound:
             try:
-                return Record(mine, store.create(upload.progress_key, _dump(mine)))
+                record = Record(mine, store.create(upload.progress_key, _dump(mine)))
             except Conflict:
                 continue
+            return _proven(store, upload, record)
         found = Record(json.loads(blob.data), blob.etag)
         same = found.stored["etag"] == etag
         if found.state == REGISTERING or (same and found.state in (READY, REJECTION)):
             return found
         try:
-            return Record(mine, store.replace(upload.progress_key, _dump(mine), found.etag))
+            record = Record(mine, store.replace(upload.progress_key, _dump(mine), found.etag))
         except (Conflict, NotFound):
             continue
+        return _proven(store, upload, record)
     raise Conflict(f"upload {upload.id} is being ingested by several attempts at once")
+
+
+def _proven(store: Store, upload: Upload, record: Record) -> Record:
+    """`record`, with which each process asks a store once whether it keeps conditional writes."""
+    if store.url not in _PROVEN:
+        prove(store, upload.progress_key, _dump(record.stored), record.etag)
+        _PROVEN.add(store.url)
+    return record
 
 
 def confirm(store: Store, upload: Upload, record: Record) -> None:
