@@ -17,6 +17,8 @@ TEMPORARY = frozenset({429, 500, 502, 503, 504})
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.05, 1.0
 # S3 closes idle connections after some seconds; one that nobody is behind any more costs a whole timeout.
 IDLE_SECONDS = 30.0
+# A cold request asks for its API key and its alias at the same time.
+AHEAD = 2
 ROOTS = f"{__file__.rpartition('/')[0]}/amazon_roots.pem"
 
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/")
@@ -159,9 +161,10 @@ class Reader:
         return Connection(*self._address, self._context, self._limits.connect)
 
     def connect(self) -> None:
-        """Makes a connection ahead of the first request. One that cannot be made is left to that request."""
+        """Makes connections ahead of the first request. What cannot be made is left to that request."""
         try:
-            self._idle.append(self._connected())
+            for _ in range(AHEAD):
+                self._idle.append(self._connected())
         except OSError:
             return
 
