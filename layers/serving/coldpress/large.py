@@ -58,19 +58,30 @@ def large_list(numbers: list[Any]) -> str:
     return "" if "n" in text else text  # null
 
 
+# binascii's functions: whoever never sees a binary body never imports it.
+_a2b: Any = None
+_b2a: Any = None
+
+
+def _import_binascii() -> None:
+    global _a2b, _b2a
+    from binascii import a2b_base64 as _a2b
+    from binascii import b2a_base64 as _b2a
+
+
 def decode_base64(text: str) -> bytes:
     """The bytes. Raises `ValueError` for anything that is not base64."""
-    from binascii import a2b_base64
-
+    if _a2b is None:
+        _import_binascii()
     if len(text) >= BASE64_BYTES:
         try:
             from pybase64 import b64decode
 
             return b64decode(text, validate=True)
         except (ImportError, ValueError):
-            return a2b_base64(text, strict_mode=True)
+            return _a2b(text, strict_mode=True)  # type: ignore[no-any-return]
     # Not strict, it skips what is not base64 and answers the rest: another body than was sent.
-    return a2b_base64(text, strict_mode=True)
+    return _a2b(text, strict_mode=True)  # type: ignore[no-any-return]
 
 
 def encode_base64(data: bytes) -> str:
@@ -86,6 +97,6 @@ def encode_base64(data: bytes) -> str:
 
 
 def _encode_base64(data: bytes) -> str:
-    from binascii import b2a_base64
-
-    return b2a_base64(data, newline=False).decode()
+    if _b2a is None:
+        _import_binascii()
+    return _b2a(data, newline=False).decode()  # type: ignore[no-any-return]

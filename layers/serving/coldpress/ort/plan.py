@@ -43,6 +43,7 @@ class Plan:
         "_arguments",
         "_buffers",
         "_data",
+        "_data_reference",
         "_found",
         "_get_data",
         "_get_shape",
@@ -51,9 +52,11 @@ class Plan:
         "_native",
         "_nothing",
         "_onnx",
+        "_output",
         "_pointer",
         "_rank",
         "_references",
+        "_release",
         "_run",
         "_sizes",
         "_stopper",
@@ -96,6 +99,9 @@ class Plan:
         # What those two answer.
         self._onnx, self._sizes, self._rank, self._data = c_int(), POINTER(c_int64)(), c_size_t(), c_void_p()
         self._references = byref(self._onnx), byref(self._sizes), byref(self._rank)
+        self._data_reference = byref(self._data)
+        self._output = c_void_p()
+        self._release = library.api.ReleaseValue
 
     def __call__(self, tensors: Sequence[Tensor], deadline: float | None) -> list[Tensor]:
         """The outputs, as `Session.run` gives them, and raises.
@@ -116,26 +122,41 @@ class Plan:
 
                 self._stopper = Stopper(self._library.api)
             self._stopper.run_until(deadline, self._execute)
-        api, native = self._library.api, self._native
-        found = zip(self._names, self._found, strict=True)
-        values = [(name, Value(api, pointer, native)) for name, pointer in found if pointer]
+        # Each is freed when it has been read, or by whoever holds on to its memory.
+        left = self._found[:]
         self._found[:] = self._nothing
-        return [self._read(name, value) for name, value in values]
+        tensors = []
+        try:
+            for place, name in enumerate(self._names):
+                if left[place]:
+                    tensors.append(self._read(name, left, place))
+        finally:
+            for pointer in left:
+                if pointer:
+                    self._release(pointer)
+        return tensors
 
     def _execute(self, options: c_void_p | None) -> None:
         status = self._run(self._pointer, options, *self._arguments)
         if status is not None:
             self._library.api.check(status)
 
-    def _read(self, name: str, value: Value) -> Tensor:
-        pointer, check = c_void_p(value.pointer), self._library.api.check
-        check(self._get_shape(pointer, *self._references))
+    def _read(self, name: str, left: list[int | None], place: int) -> Tensor:
+        pointer = self._output
+        pointer.value = left[place]
+        status = self._get_shape(pointer, *self._references)
+        if status is not None:
+            self._library.api.check(status)
         row = BY_ONNX.get(self._onnx.value)
         shape = tuple(self._sizes[: self._rank.value])
         nbytes = row.size if row else 0
         for size in shape:
             nbytes *= size
         if row is None or not 0 < nbytes <= MAX_BYTES:
+            value = Value(self._library.api, pointer.value or 0, self._native)
+            left[place] = None
             return read_tensor(self._library, self._values, name, value)
-        check(self._get_data(pointer, byref(self._data)))
+        status = self._get_data(pointer, self._data_reference)
+        if status is not None:
+            self._library.api.check(status)
         return Tensor(name, row.name, shape, string_at(self._data, nbytes))
