@@ -83,7 +83,8 @@ def _ranked(classes: int) -> Sequence[int]:
 
 
 def _rankings(target: Array, names: Sequence[str], scores: Array) -> tuple[Ranking, ...]:
-    found = (ranking(names[place], target == place, scores[:, place]) for place in _ranked(len(names)))
+    places = _ranked(len(names))
+    found = (ranking(names[place], target == place, scores[:, place], len(places)) for place in places)
     return tuple(one for one in found if one is not None)
 
 

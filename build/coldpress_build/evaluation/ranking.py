@@ -9,7 +9,8 @@ from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 from coldpress_build.evaluation.interval import Array
 
 POINTS = 100
-"""A curve is drawn with at most so many."""
+"""A curve is drawn with at most so many; with fewer where there are many curves."""
+ALL_POINTS = 2000
 
 
 @dataclass(frozen=True)
@@ -23,12 +24,16 @@ class Ranking:
     true_positives: tuple[float, ...]
 
 
-def ranking(name: str, positive: Array, scores: Array) -> Ranking | None:
-    """`positive` [rows]: which rows are of the class. None if all are, or none: nothing is ranked then."""
+def ranking(name: str, positive: Array, scores: Array, curves: int = 1) -> Ranking | None:
+    """`positive` [rows]: which rows are of the class. None if all are, or none: nothing is ranked then.
+
+    `curves`: how many of them there will be.
+    """
     if positive.all() or not positive.any():
         return None
     false, true, _ = roc_curve(positive, scores)
-    shown = np.unique(np.linspace(0, len(false) - 1, POINTS).round().astype(int))
+    points = max(min(POINTS, ALL_POINTS // curves), 10)
+    shown = np.unique(np.linspace(0, len(false) - 1, points).round().astype(int))
     return Ranking(
         name,
         float(roc_auc_score(positive, scores)),

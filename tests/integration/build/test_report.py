@@ -189,8 +189,10 @@ def test_a_person_can_read_it(
     assert seen["tips"] >= len(pressed.candidates) - 5
 
 
-def test_many_classes_are_drawn_too(pressed: Pressed, tmp_path: Path) -> None:
-    page = write(report(pressed, training(of_classes(30), ("x",) * 30)), tmp_path / "report")
+@pytest.mark.parametrize("count", [30, 60])
+def test_many_classes_are_drawn_too(count: int, pressed: Pressed, tmp_path: Path) -> None:
+    page = write(report(pressed, training(of_classes(count), ("x",) * count)), tmp_path / "report")
+    assert page.stat().st_size < 1_500_000
     seen = look(page, PROBE, tmp_path)
     assert (seen["plots"], seen["overlapping"], seen["outside"]) == (9, [], [])
 

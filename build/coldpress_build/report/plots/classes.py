@@ -1,10 +1,14 @@
 """What a classifier answers: confusion, ROC, reliability."""
 
+from collections.abc import Sequence
+
 import numpy as np
+from matplotlib.colors import to_rgb
 from matplotlib.patches import Rectangle
 
 from coldpress_build.evaluation.calibration import Calibration
 from coldpress_build.evaluation.evaluate import Evaluation
+from coldpress_build.evaluation.interval import Array
 from coldpress_build.report.drawing import BLUE, HEIGHT, INK, LINE, SERIES, SOFT, Plot, shortened
 
 CELL = "#0072b3"
@@ -26,20 +30,13 @@ def confusion(evaluation: Evaluation) -> Plot:
     )
     axes, places = plot.axes, range(len(names))
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
-    for row, column in np.ndindex(*counts.shape):
-        share = shares[row, column]
-        if len(names) > NUMBERED and not counts[row, column]:
-            continue
-        fill = (CELL, float(share) * 0.95)
-        square = Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor=fill, edgecolor=LINE, linewidth=0.5)
-        cell = axes.add_patch(square)
-        plot.tip(cell, f"{names[row]} answered {names[column]}: {counts[row, column]} rows ({share:.1%})")
-        if len(names) <= NUMBERED:
-            colour = "#ffffff" if share > 0.6 else INK
-            axes.text(
-                column, row, f"{counts[row, column]}", ha="center", va="center", color=colour,
-                fontsize=9 if len(names) < 8 else 7.5,
-            )  # fmt: skip
+    if len(names) <= NAMED:
+        _cells(plot, counts, shares, names)
+    else:
+        # One picture: a hundred classes would be thousands of squares.
+        colours = np.empty((*counts.shape, 4))
+        colours[..., :3], colours[..., 3] = to_rgb(CELL), shares
+        axes.imshow(colours, interpolation="nearest")
     axes.set(xlim=(-0.5, len(names) - 0.5), ylim=(len(names) - 0.5, -0.5), aspect="equal")
     axes.grid(visible=False)
     if len(names) <= NAMED:
@@ -52,6 +49,22 @@ def confusion(evaluation: Evaluation) -> Plot:
         axes.set(xticks=[], yticks=[])
     axes.set(xlabel="answered", ylabel="true")
     return plot
+
+
+def _cells(plot: Plot, counts: Array, shares: Array, names: Sequence[str]) -> None:
+    numbered = len(names) <= NUMBERED
+    for row, column in np.ndindex(*counts.shape):
+        count, share = int(counts[row, column]), float(shares[row, column])
+        if not numbered and not count:
+            continue
+        fill = (CELL, share * 0.95)
+        square = Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor=fill, edgecolor=LINE, linewidth=0.5)
+        cell = plot.axes.add_patch(square)
+        plot.tip(cell, f"{names[row]} answered {names[column]}: {count} rows ({share:.1%})")
+        if numbered:
+            colour = "#ffffff" if share > 0.6 else INK
+            small = 9 if len(names) < 8 else 7.5
+            plot.axes.text(column, row, f"{count}", ha="center", va="center", color=colour, fontsize=small)
 
 
 def roc(evaluation: Evaluation) -> Plot:
