@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,15 +43,17 @@ def measured(
 
 
 def _probe(world: World, package: packages.Package, name: str, what: str) -> dict[str, float]:
-    environment = world.variables | {
+    variables = world.variables | {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": str(package.python),
         "COLDPRESS_STORE": world.url,
         "COLDPRESS_ORT_LIBRARY": str(package.library),
     }
-    done = subprocess.run(
-        [str(packages.interpreter()), str(PROBE), name, what],
-        env=environment, stdout=subprocess.PIPE, check=True, timeout=PROBE_SECONDS,
-    )  # fmt: skip
+    # A disk of its own: there is no model on it yet.
+    with tempfile.TemporaryDirectory(prefix="coldpress-bench-") as disk:
+        done = subprocess.run(
+            [str(packages.interpreter()), str(PROBE), name, what],
+            env=variables | {"TMPDIR": disk}, stdout=subprocess.PIPE, check=True, timeout=PROBE_SECONDS,
+        )  # fmt: skip
     found: dict[str, float] = json.loads(done.stdout)
     return found
