@@ -196,7 +196,7 @@ def _note(request: Request, event: dict[str, Any], trace: Trace) -> str:
     sent = gateway.sent_at(event)
     if sent is not None:
         trace.queued(sent)
-    traced = request.headers.get("x-amzn-trace-id") or os.environ.get("_X_AMZN_TRACE_ID")
+    traced = request.headers.get("x-amzn-trace-id")  # every gateway sends it
     if traced:
         trace.fields["xray_trace_id"] = traced.removeprefix("Root=").partition(";")[0]
     return request.id

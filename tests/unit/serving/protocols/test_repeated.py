@@ -3,13 +3,16 @@
 import json
 import math
 import struct
+from array import array
 from typing import Any
 
 import pytest
 
 from coldpress.errors import ColdpressError, InvalidRequest, TooLarge
 from coldpress.protocols import kinds, oip
+from coldpress.protocols.inference import Inference
 from coldpress.protocols.oip import binary, inference
+from coldpress.protocols.oip.inference import Form, Output
 from coldpress.routes import Route
 from coldpress.settings import Settings
 from coldpress.tensors import Tensor
@@ -193,3 +196,48 @@ def test_the_first_request_of_an_environment_does_without(
     for imported in (None, kinds):
         oip.decode(request_of({"inputs": [asked()]}), ROUTE, manifest(), SETTINGS)
         assert inference._kinds is imported
+
+
+def test_binary_answers(manifest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inference, "_texts", {})
+    made = manifest()
+
+    def answer(tensors: list[Tensor], **form: Any) -> tuple[dict[str, str], bytes]:
+        asked = Form(**{"id": None, "outputs": (), "binary": True} | form)
+        found = oip.encode(Inference([], None, asked), made, tensors)
+        return found.headers, found.body
+
+    def y(*values: float, name: str = "y") -> Tensor:
+        return Tensor(name, "FP32", (len(values),), memoryview(array("f", values)))
+
+    cases: list[tuple[list[Tensor], dict[str, Any]]] = [
+        ([y(1, 2)], {}),
+        ([y(3, 4)], {}),
+        ([y(3)], {}),
+        ([y(1, 2, name="z")], {}),
+        ([y(1, 2), y(5, name="z")], {}),
+        ([Tensor("y", "INT32", (2,), bytes(8))], {}),
+        ([Tensor("y", "BYTES", (1,), [b"ab"])], {}),
+        ([y(1, 2)], {"id": "7"}),
+        ([y(1, 2)], {"binary": False}),
+        ([y(1, 2)], {"outputs": (Output("y", binary=False),)}),
+        ([y(1, 2)], {"outputs": (Output("y", binary=True, classes=1),)}),
+    ]
+    alone = []
+    for tensors, form in cases:
+        inference._texts.clear()
+        alone.append(answer(tensors, **form))
+    for _ in range(2):
+        assert [answer(tensors, **form) for tensors, form in cases] == alone
+    assert len(inference._texts) == 5
+    assert alone[1][1].endswith(struct.pack("<2f", 3, 4))
+    assert answer([y(1, 2)]) != oip_answer_of_another_version(manifest, [y(1, 2)])
+    for count in range(2 * inference.MAX_HEADS):
+        answer([y(*[0.0] * count)])
+    assert len(inference._texts) <= inference.MAX_HEADS
+
+
+def oip_answer_of_another_version(manifest, tensors: list[Tensor]) -> tuple[dict[str, str], bytes]:
+    asked = Form(None, (), binary=True)
+    found = oip.encode(Inference([], None, asked), manifest()._replace(version=9), tensors)
+    return found.headers, found.body
