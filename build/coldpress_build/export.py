@@ -30,6 +30,8 @@ CHOSEN = "answer/class"
 TOLERANCE = 1e-5
 """Largest difference of a score between the training framework and the served graph; of a value above 1,
 relative to it."""
+MAX_BYTES = 1_500_000_000
+"""Of a model in one file: protobuf ends at 2 GiB, and whoever reads it holds it more than once."""
 CHECKED_ROWS = 200
 CHECKED_BATCHES = (1, 2, 7)
 
@@ -140,6 +142,16 @@ def _network(served: nn.Module, ports: Sequence[Port], classifies: bool) -> onnx
     # transposes a weight: it then rejects its own result. ONNX infers every shape again.
     del model.graph.value_info[:]
     return model.graph
+
+
+def within_limit(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The same model. Raises `BuildError` if it is larger than one file can be."""
+    if (size := model.ByteSize()) > MAX_BYTES:
+        raise BuildError(
+            f"the model has {size:,} bytes, and one file takes {MAX_BYTES:,}; make the network smaller: half "
+            "the width of its layers"
+        )
+    return model
 
 
 def warm_up(inputs: Mapping[str, Array]) -> dict[str, Any]:

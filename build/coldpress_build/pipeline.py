@@ -6,15 +6,18 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from coldpress_build import runs
 from coldpress_build.checkpoints import Checkpoints
 from coldpress_build.data.dataset import Dataset
 from coldpress_build.data.split import Parts
 from coldpress_build.engine import train
-from coldpress_build.export import CHECKED_ROWS, check, warm_up, with_metadata
+from coldpress_build.export import CHECKED_ROWS, check, with_metadata, within_limit
 from coldpress_build.extras import Extras, find_out
 from coldpress_build.files import write_atomic
 from coldpress_build.finish import finish
+from coldpress_build.metadata import metadata
 from coldpress_build.press.candidates import RECIPES
 from coldpress_build.press.gate import Gate
 from coldpress_build.press.heldout import HeldOut
@@ -187,28 +190,14 @@ def _learn(
 
 def _export(learned: Learned, target: Path) -> float:
     """Write the graph with its metadata; answers how far it is from the trained network."""
-    trained, validation = learned.trained, learned.parts.validation
-    sample = validation.take(range(min(CHECKED_ROWS, len(validation))))
-    prepared = trained.prepared
-    model = with_metadata(
-        prepared.graph(trained.network), _metadata(learned) | {"coldpress.warmup": warm_up(prepared.warm_up)}
-    )
+    trained, data = learned.trained, learned.data
+    # Spread over all of it: a file is often sorted by its classes.
+    sample = data.take(np.linspace(0, len(data) - 1, min(CHECKED_ROWS, len(data))).astype(int))
+    graph = within_limit(trained.prepared.graph(trained.network))
+    model = with_metadata(graph, metadata(learned))
     difference = check(model, trained, sample)
     write_atomic(target, model.SerializeToString())
     return difference
-
-
-def _metadata(learned: Learned) -> dict[str, Any]:
-    """What the model says of itself, to whoever serves it and to whoever finds the file."""
-    classes, columns = learned.data.classes, learned.data.columns
-    learns = f"{', '.join(columns)} -> {', '.join(classes) or 'a value'}"
-    found = {
-        "coldpress.recipe": learned.recipe,
-        "coldpress.dataset": learned.data.reference,
-        "coldpress.versions": runs.versions(),
-        "coldpress.description": f"{learns}; learned from {learned.data.name}",
-    }
-    return found | ({"coldpress.labels": list(classes)} if classes else {})
 
 
 def _held_out(learned: Learned, part: str) -> HeldOut:

@@ -10,13 +10,18 @@ import torch
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
+from coldpress_build.baseline import Baseline
 from coldpress_build.data.dataset import Dataset
+from coldpress_build.data.split import Parts
 from coldpress_build.engine import Epoch, Fit, Trained
 from coldpress_build.errors import BuildError
-from coldpress_build.export import check, with_metadata
+from coldpress_build.export import check, with_metadata, within_limit
+from coldpress_build.metadata import metadata
 from coldpress_build.recipes.recipe import Prepared
+from coldpress_build.recipes.regressor import Config as Regression
 from coldpress_build.recipes.text_classifier import Config, Network
 from coldpress_build.recipes.words import WordReader
+from coldpress_build.result import Learned
 from coldpress_build.serving import ServedModel
 from coldpress_build.text.tokeniser import Tokeniser
 
@@ -162,3 +167,27 @@ def test_check_refuses_a_graph_that_breaks_the_rules() -> None:
     broken.graph.node[3].op_type = "NoSuchOperator"
     with pytest.raises(BuildError, match="breaks ONNX's rules"):
         check(broken, trained(), rows())
+
+
+def test_a_model_that_is_too_large_for_one_file_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert within_limit(exported()) is exported()
+    monkeypatch.setattr("coldpress_build.export.MAX_BYTES", 1000)
+    with pytest.raises(BuildError, match=r"the model has [\d,]+ bytes, and one file takes 1,000; make the"):
+        within_limit(exported())
+
+
+def test_a_model_says_what_it_is() -> None:
+    parts = Parts(rows(), rows(), rows())
+    baseline = Baseline("none", "accuracy", 0.5, 0.5, 0.5, 0.0, np.zeros(200))
+    found = metadata(Learned("text-classifier", Config(), rows(), parts, baseline, trained()))
+    assert found["coldpress.labels"] == ["bad", "good"]
+    assert found["coldpress.description"] == "text -> bad, good; learned from rows"
+    assert found["coldpress.dataset"] == rows().reference
+    assert found["coldpress.warmup"] == {"inputs": []}
+    many = Dataset("wide", {f"c{n}": np.arange(3.0) for n in range(10)}, np.arange(3.0), ())
+    values = metadata(Learned("regressor", Regression(unit="kg"), many, parts, baseline, trained()))
+    assert values["coldpress.unit"] == "kg"
+    assert values["coldpress.description"] == (
+        "c0, c1, c2, c3, c4, c5, c6, c7 and 2 more -> a value in kg; learned from wide"
+    )
+    assert "coldpress.labels" not in values
