@@ -42,20 +42,26 @@ def start(state: Path, run: Run) -> Run:
     return run
 
 
-def launch(state: Path, run_id: str) -> "subprocess.Popen[bytes]":
-    """The process that looks after a stored run. It leads a session of its own: no Ctrl-C here reaches it."""
+def launch(state: Path, run_id: str) -> int:
+    """Starts the process that looks after a stored run; its id.
+
+    It leads a session of its own: Ctrl-C here does not reach it, and it stays when this process ends.
+    """
     lock = _lock_file(state, run_id)
     lock.parent.mkdir(parents=True, exist_ok=True)
-    # The lock is taken here and inherited: there is no moment at which nobody holds it.
+    # The lock is taken here and inherited with the file: there is no moment at which nobody holds it.
     with lock.open("a") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        return subprocess.Popen(
+        return os.posix_spawn(
+            sys.executable,
             [sys.executable, "-m", "coldpress_ops.jobs.local", str(state.absolute()), run_id],
-            stdin=subprocess.DEVNULL,
-            stdout=held,
-            stderr=held,
-            pass_fds=(held.fileno(),),
-            start_new_session=True,
+            os.environ,
+            file_actions=[
+                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                (os.POSIX_SPAWN_DUP2, held.fileno(), 1),
+                (os.POSIX_SPAWN_DUP2, held.fileno(), 2),
+            ],
+            setsid=True,
         )
 
 

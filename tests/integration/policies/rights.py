@@ -36,12 +36,22 @@ def needs(call: Call) -> Iterator[Right]:
     elif call.method == "DELETE":
         yield Right("s3:AbortMultipartUpload" if "uploadId" in query else "s3:DeleteObject", one)
     elif call.method == "POST" and "delete" in query:
-        for name in ElementTree.fromstring(call.body).iter("{*}Key"):  # noqa: S314 - our own request
+        for name in ElementTree.fromstring(call.body).iterfind(".//{*}Key"):  # noqa: S314 - our own request
             yield Right("s3:DeleteObject", f"arn:aws:s3:::{bucket}/{name.text}")
     else:
         yield Right("s3:PutObject", one)
         if "if-match" in call.headers:
             yield Right("s3:GetObject", one)
+
+
+def batch_needs(operation: str, request: dict[str, Any], account: str) -> Iterator[Right]:
+    """What AWS Batch asks for: https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsbatch.html"""
+    if operation == "terminatejob":
+        yield Right("batch:TerminateJob", f"{account}:job/{request['jobId']}")
+        return
+    assert operation == "submitjob"
+    for kind, key in (("job-queue", "jobQueue"), ("job-definition", "jobDefinition")):
+        yield Right("batch:SubmitJob", f"{account}:{kind}/{request[key]}")
 
 
 def grants(role: dict[str, Any]) -> Iterator[Right]:

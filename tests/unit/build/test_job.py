@@ -80,12 +80,11 @@ def test_an_interrupted_worker_leaves_the_run_running(attempted: Any, store: Sto
     assert runs.read(store, run.id).state == RUNNING
 
 
-WAITS = "import signal, sys, time; signal.signal(15, lambda *_: sys.exit({})); print('up', flush=True); time.sleep(60)"
+UP = "import signal, sys, time; {}print('up', flush=True); time.sleep(60)"
+WAITS = UP.format("signal.signal(15, lambda *_: sys.exit({})); ")
 
 
-@pytest.mark.parametrize(
-    "code", [WAITS.format(75), WAITS.format(1), "print('up', flush=True); import time; time.sleep(60)"]
-)
+@pytest.mark.parametrize("code", [WAITS.format(75), WAITS.format(1), UP.format("")])
 def test_sigterm_goes_to_the_worker_and_means_again(
     attempted: Any, store: Store, run: Run, monkeypatch: pytest.MonkeyPatch, code: str
 ) -> None:
