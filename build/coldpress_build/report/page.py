@@ -57,8 +57,8 @@ def _answers(training: Training) -> Iterator[Plot]:
     if evaluation.pairs is not None:
         yield predictions(evaluation, evaluation.pairs)
         yield residuals(evaluation.pairs)
-    if evaluation.slices:
-        yield sliced(evaluation)
+    for column in dict.fromkeys(one.column for one in evaluation.slices):
+        yield sliced(evaluation, column)
 
 
 def _learning(training: Training) -> Iterator[Plot]:

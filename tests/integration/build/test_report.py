@@ -167,8 +167,8 @@ def pages(pressed: Pressed, tmp_path_factory: pytest.TempPathFactory) -> dict[st
 @pytest.mark.parametrize(
     ("kind", "plots", "width", "dark"),
     [
-        ("classes", 9, 1300, True),
-        ("classes", 9, 390, False),
+        ("classes", 10, 1300, True),
+        ("classes", 10, 390, False),
         ("values", 7, 1300, False),
         ("pressed", 1, 390, True),
     ],
@@ -194,7 +194,7 @@ def test_many_classes_are_drawn_too(count: int, pressed: Pressed, tmp_path: Path
     page = write(report(pressed, training(of_classes(count), ("x",) * count)), tmp_path / "report")
     assert page.stat().st_size < 1_500_000
     seen = look(page, PROBE, tmp_path)
-    assert (seen["plots"], seen["overlapping"], seen["outside"]) == (9, [], [])
+    assert (seen["plots"], seen["overlapping"], seen["outside"]) == (10, [], [])
 
 
 def test_it_is_the_same_twice(pressed: Pressed, pages: dict[str, Path], tmp_path: Path) -> None:

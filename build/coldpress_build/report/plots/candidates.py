@@ -70,7 +70,14 @@ def _label(plot: Plot, labels: Sequence[tuple[float, float, str, str]]) -> None:
     for index in reversed(range(len(places))):
         places[index] = min(places[index], highest)
         highest = places[index] - APART
-    line = {"arrowstyle": "-", "color": SOFT, "linewidth": 0.5, "shrinkB": 5, "shrinkA": 1}
+    line = {
+        "arrowstyle": "-",
+        "color": SOFT,
+        "linewidth": 0.5,
+        "shrinkB": 5,
+        "shrinkA": 1,
+        "relpos": (0, 0.5),
+    }
     for (x, y, text, colour), place in zip(ordered, places, strict=True):
         axes.annotate(
             text, (x, y), (COLUMN, place), textcoords="axes fraction", va="center", fontsize=8,

@@ -31,7 +31,7 @@ def folds(found: CrossValidation) -> Plot:
     )
     axes.set_xticks(numbers)
     axes.margins(x=0.1, y=0.25)
-    axes.set(xlabel="fold", ylabel=f"{found.main} (band: mean ± standard deviation)")
+    axes.set(xlabel="fold (band: mean ± standard deviation)", ylabel=found.main)
     plot.legend_above()
     return plot
 
@@ -47,22 +47,26 @@ def history(sweep: Sweep) -> Plot:
     )
     axes = plot.axes
     losses = [trial.loss or 0.0 for trial in done]
-    for trial, loss in zip(done, losses, strict=True):
-        mark = axes.scatter(trial.number, loss, color=BLUE, s=36, zorder=3)
-        plot.tip(mark, f"trial {trial.number}: {loss:.4f}; {trial.words}")
-    for trial in pruned:
-        mark = axes.scatter(trial.number, trial.loss or 0.0, color=SOFT, marker="x", s=30, linewidths=1.2)
-        plot.tip(mark, f"trial {trial.number}: stopped at {trial.loss:.4f}; {trial.words}")
-    axes.step([trial.number for trial in done], np.minimum.accumulate(losses), where="post", color=GREEN,
-              linewidth=1.5, label="best so far")  # fmt: skip
-    axes.scatter(sweep.best.number, min(losses), s=110, facecolors="none", edgecolors=GREEN, linewidths=2)
-    # One bad trial must not press all others onto the floor.
+    # One bad trial must not press all others onto the floor: what is worse by far is drawn at the top.
     low, high = min(losses), float(np.quantile(losses, 0.8))
     room = max(high - low, 1e-6)
-    axes.set_ylim(low - 0.15 * room, high + 0.6 * room)
+    top = high + 0.5 * room
+    for trial, loss in zip(done, losses, strict=True):
+        mark = axes.scatter(trial.number, min(loss, top), color=BLUE, s=36, zorder=3)
+        plot.tip(mark, f"trial {trial.number}: {loss:.4f}; {trial.words}")
+    for trial in pruned:
+        loss = trial.loss or 0.0
+        mark = axes.scatter(trial.number, min(loss, top), color=SOFT, marker="x", s=30, linewidths=1.2)
+        plot.tip(mark, f"trial {trial.number}: stopped at {loss:.4f}; {trial.words}")
+    sofar = np.minimum.accumulate(losses)
+    axes.step(
+        [trial.number for trial in done], sofar, where="post", color=GREEN, linewidth=1.5, label="best so far"
+    )
+    axes.scatter(sweep.best.number, low, s=110, facecolors="none", edgecolors=GREEN, linewidths=2)
+    axes.set_ylim(low - 0.15 * room, top + 0.1 * room)
     axes.set(xlabel="trial (crosses: stopped early)", ylabel="validation loss")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.legend(loc="upper right")
+    plot.legend_above()
     return plot
 
 

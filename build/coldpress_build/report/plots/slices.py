@@ -3,18 +3,15 @@
 from coldpress_build.evaluation.evaluate import Evaluation
 from coldpress_build.report.drawing import BLUE, RED, SOFT, Plot, shortened
 
-MOST = 40
 
-
-def sliced(evaluation: Evaluation) -> Plot:
-    """The figure of each slice with its interval; a dashed line is the whole test part's."""
-    shown = evaluation.slices[:MOST]
+def sliced(evaluation: Evaluation, column: str) -> Plot:
+    """The figure of each slice by `column` with its interval; a dashed line is the whole test part's."""
+    shown = [one for one in evaluation.slices if one.column == column]
     metric = evaluation.slice_metric
     whole = evaluation.metrics[metric].value
-    columns = ", ".join(dict.fromkeys(one.column for one in shown))
     plot = Plot(
-        f"Slices by {columns}",
-        f"{metric} of {len(shown)} slices by {columns}; the whole has {whole:.4f}.",
+        f"Slices by {shortened(column, 40)}",
+        f"{metric} of {len(shown)} slices by {column}; the whole has {whole:.4f}.",
         height=max(2.0, 1.2 + 0.27 * len(shown)),
     )
     axes = plot.axes
@@ -36,9 +33,7 @@ def sliced(evaluation: Evaluation) -> Plot:
             axes.scatter(
                 one.baseline, place, marker="|", s=90, color=SOFT, label="baseline" if not place else None
             )
-    several = len({one.column for one in shown}) > 1
-    names = [f"{one.column}: {one.value}" if several else one.value for one in shown]
-    axes.set_yticks(range(len(shown)), [shortened(name) for name in names])
+    axes.set_yticks(range(len(shown)), [shortened(one.value) for one in shown])
     axes.set_ylim(len(shown) - 0.4, -0.6)
     plot.below(f"{metric} (hollow: few rows; red: differs)")
     plot.legend_above()
