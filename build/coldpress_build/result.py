@@ -9,7 +9,7 @@ from coldpress_build.baseline import ACCURACY, R2, Baseline
 from coldpress_build.data.dataset import Dataset
 from coldpress_build.data.split import Parts
 from coldpress_build.engine import Trained
-from coldpress_build.evaluate import Evaluation
+from coldpress_build.evaluation.evaluate import Evaluation
 from coldpress_build.press.candidates import BASELINE
 from coldpress_build.press.press import Pressed
 from coldpress_build.report.report import Training
