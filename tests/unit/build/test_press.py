@@ -11,6 +11,7 @@ import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from coldpress.ingest import optimise
 from coldpress_build.errors import BuildError, DataError
 from coldpress_build.press import measure
 from coldpress_build.press.candidates import RECIPES, Recipe, Source
@@ -312,3 +313,70 @@ def test_calls_take_turns() -> None:
     changes = sum(one != other for one, other in pairwise(turns))
     assert changes == 7  # warm-ups a, b; then a, b in each of three rounds
     assert ratio([2.0, 3.0, 9.0], [1.0, 1.0, 1.0]) == 3.0
+
+
+def test_a_batch_sensitive_model_may_win_where_that_is_allowed_and_says_so(tmp_path: Path) -> None:
+    model = classifier()
+    gate = Gate(max_loss=10.0, max_doubt=20.0, max_slower=1000.0, batch_sensitive=True)
+    result, file = pressed(model, rows_for(model), tmp_path, gate=gate, recipes=only("int8-dynamic"))
+    assert result.winner == "int8-dynamic"
+    assert result.candidate("int8-dynamic").batch_sensitive
+    assert not result.candidate("fp32").batch_sensitive
+    metadata = ServedModel.open(file).metadata
+    assert metadata["coldpress.batch_sensitive"] == "true"
+    assert metadata["coldpress.description"] == "by hand"
+    assert result.best.bytes == file.stat().st_size
+
+
+def test_a_large_model_is_measured_in_the_form_of_large_models(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(optimise, "EXTERNAL_BYTES", 100_000)
+    model = classifier()
+    gate = Gate(max_loss=10.0, max_doubt=20.0, max_slower=1000.0)
+    result, _ = pressed(model, rows_for(model), tmp_path, gate=gate, recipes=only("int8-weights"))
+    assert result.original.optimised
+    assert [path.name for path in (tmp_path / "original.served").iterdir()] == [optimise.EXTERNAL]
+    assert result.winner == "int8-weights"  # below the limit: the other form
+    assert not (tmp_path / "int8-weights.served").exists()
+
+
+def test_nodes_without_a_name_are_pressed_too(tmp_path: Path) -> None:
+    model = onnx.ModelProto.FromString(classifier())
+    for node in model.graph.node:
+        node.name = ""
+    result, _ = pressed(
+        model.SerializeToString(),
+        rows_for(classifier()),
+        tmp_path,
+        recipes=only("int8-weights", "int4-weights"),
+    )
+    for name, share in (("int8-weights", 0.3), ("int4-weights", 0.18)):
+        figures = result.candidate(name).figures
+        assert figures is not None
+        assert figures.bytes < share * result.original.bytes
+
+
+def test_tables_of_embeddings_in_four_bits_open_in_place(tmp_path: Path) -> None:
+    table = np.random.default_rng(0).normal(size=(2000, 64)).astype(np.float32)
+    model = model_of(
+        [
+            helper.make_node("Gather", ["table", "ids"], ["e"], "look up"),
+            helper.make_node("ReduceMean", ["e", "axes"], ["m"], "mean", keepdims=0),
+            helper.make_node("MatMul", ["m", "w"], ["scores"], "last"),
+        ],
+        [("ids", INT64, ["batch", 5])],
+        [("scores", FLOAT, ["batch", CLASSES])],
+        {"table": table, "axes": np.array([1]), "w": weights()[:64, :CLASSES].copy()},
+    )
+    ids = np.random.default_rng(1).integers(0, 2000, (300, 5))
+    rows = HeldOut({"ids": ids}, (table[ids].mean(1) @ weights()[:64, :CLASSES]).argmax(1))
+    gate = Gate(max_loss=100.0, max_doubt=100.0, max_slower=1000.0)
+    result, file = pressed(model, rows, tmp_path, gate=gate, recipes=only("int4-weights"))
+    assert result.winner == "int4-weights", result.candidate("int4-weights").reason
+    assert result.best.optimised
+    assert result.best.bytes < 0.2 * result.original.bytes
+    assert result.best.answers.score > 80
+    found = ServedModel.open(file).run({"ids": ids})["scores"]
+    wanted = table[ids].mean(1) @ weights()[:64, :CLASSES]
+    assert np.corrcoef(found.ravel(), wanted.ravel())[0, 1] > 0.98
