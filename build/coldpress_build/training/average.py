@@ -20,16 +20,22 @@ class Average:
         self.steps = 0
         self._now = tensors(network) if decay else {}
         self.kept = {name: tensor.clone() for name, tensor in self._now.items()}
+        floats = [name for name, tensor in self._now.items() if tensor.is_floating_point()]
+        self._mixed = [self.kept[name] for name in floats], [self._now[name] for name in floats]
+        self._copied = [(self.kept[name], self._now[name]) for name in self._now if name not in floats]
         self._mix = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
 
     @torch.no_grad()
     def update(self) -> None:
         """After a step. The first one is where the average begins."""
-        floats = [name for name, tensor in self._now.items() if tensor.is_floating_point() and self.steps]
-        if floats:
-            self._mix([self.kept[name] for name in floats], [self._now[name] for name in floats], self.steps)
-        for name in self._now.keys() - floats:
-            self.kept[name].copy_(self._now[name])
+        averages, values = self._mixed
+        if self.steps and averages:
+            self._mix(averages, values, self.steps)
+        else:
+            for average, value in zip(averages, values, strict=True):
+                average.copy_(value)
+        for kept, now in self._copied:
+            kept.copy_(now)
         self.steps += 1
 
     @contextmanager

@@ -99,7 +99,8 @@ class Fitting:
         Raises:
             BuildError: the loss is not finite any more.
         """
-        self._spread.train()
+        if not self._spread.training:
+            self._spread.train()
         pieces = self._order.pieces(rows)
         for number, piece in enumerate(pieces, 1):
             with exchanging(self._spread, wanted=number == len(pieces)):
@@ -108,7 +109,8 @@ class Fitting:
                 # Each process has the gradient of its share of the mean; what they exchange is an average.
                 scaled = self._scaler.scale(total * (self.world.size / len(rows)))
                 scaled.backward()  # type: ignore[no-untyped-call]
-            self._losses += torch.stack((total.detach().double(), total.new_tensor(piece.counted).double()))
+            self._losses[0] += total.detach()
+            self._losses[1] += piece.counted
         self._scaler.unscale_(self._optimiser)
         nn.utils.clip_grad_norm_(self.network.parameters(), self.how.clip)
         self._scaler.step(self._optimiser)
