@@ -15,11 +15,13 @@ from coldpress.jobs import RETRY_EXIT
 from coldpress.jobs.start import ORDER_FILE
 from coldpress.runs import DATASETS, Run
 from coldpress.store import Store
-from coldpress.uploads import new_upload
+from coldpress.uploads import Upload, new_upload
 from coldpress_build.errors import DataError
 from coldpress_build.job.launch import REASON_VARIABLE, place
 
-MODEL = "model.onnx"
+MODEL, ORIGINAL = "model.onnx", "model.fp32.onnx"
+UNPRESSED = "fp32"
+"""What the press calls the model that it was given."""
 FAILURE = 1
 
 
@@ -86,15 +88,23 @@ def _finish(store: Store, run: Run) -> None:
 
 
 def publish(store: Store, run: Run) -> None:
-    """Uploads the stored model as anybody would; done twice, it is still one upload."""
-    token = hashlib.sha256(run.id.encode()).hexdigest()[:24]
-    upload = new_upload(store, run.publish, MODEL, run.alias, token)
+    """Uploads the stored model as anybody would, and what the press made it of as a version beside it that no
+    alias points at: the way back. Done twice, it is still one upload of each."""
+    if run.metrics.get("winner", UNPRESSED) != UNPRESSED:
+        _upload(store, run, ORIGINAL, None)
+    upload = _upload(store, run, MODEL, run.alias)
     runs.change(store, run.id, lambda run: run._replace(upload=upload.id))
-    with tempfile.TemporaryDirectory(prefix="coldpress-publish-") as scratch:
-        model = str(Path(scratch, MODEL))
-        store.download(run.folder + MODEL, model)
-        store.upload(upload.key, model)
     print(f"uploaded as {upload.id}", flush=True)  # noqa: T201
+
+
+def _upload(store: Store, run: Run, name: str, alias: str | None) -> Upload:
+    token = hashlib.sha256(f"{run.id}/{name}".encode()).hexdigest()[:24]
+    upload = new_upload(store, run.publish, name, alias, token)
+    with tempfile.TemporaryDirectory(prefix="coldpress-publish-") as scratch:
+        model = str(Path(scratch, name))
+        store.download(run.folder + name, model)
+        store.upload(upload.key, model)
+    return upload
 
 
 def fetched(store: Store, data: str, folder: Path) -> str | None:

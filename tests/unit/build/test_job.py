@@ -15,6 +15,7 @@ from coldpress.errors import InvalidRequest, NotFound
 from coldpress.jobs import RETRY_EXIT
 from coldpress.runs import FAILED, RUNNING, STOPPED, SUCCEEDED, News, Run
 from coldpress.store import Store
+from coldpress.uploads import upload_of
 from coldpress_build.errors import DataError
 from coldpress_build.job import attempt, launch, pieces, work
 from coldpress_build.job.launch import place
@@ -267,6 +268,23 @@ def test_publishing_twice_is_one_upload(store: Store, run: Run) -> None:
     assert store.get(model).data == b"a model"
     upload = runs.read(store, run.id).upload
     assert model == f"incoming/mood/{upload.removeprefix('mood.')}/model.onnx"
+
+
+def test_what_was_pressed_is_published_with_its_original_behind_it(store: Store, run: Run) -> None:
+    from coldpress_build import pipeline
+    from coldpress_build.press.candidates import BASELINE
+
+    assert (work.UNPRESSED, work.MODEL, work.ORIGINAL) == (BASELINE, pipeline.MODEL, pipeline.ORIGINAL)
+    pressed = {"winner": "int8-static"}
+    ordered = runs.change(store, run.id, lambda run: run._replace(publish="mood", metrics=pressed))
+    for name in ("model.onnx", "model.fp32.onnx"):
+        store.create(ordered.folder + name, name.encode())
+    assert work.work(environment(store, ordered)) == 0
+    uploaded = {info.key.rsplit("/", 1)[1]: info.key for info in store.walk("incoming/mood")}
+    found = {name: upload_of(store, key) for name, key in uploaded.items() if name.endswith(".onnx")}
+    aliases = {name: upload.alias for name, upload in found.items()}
+    assert aliases == {"model.onnx": "prod", "model.fp32.onnx": None}
+    assert runs.read(store, run.id).upload == found["model.onnx"].id
 
 
 def test_checkpoints_go_when_the_results_are_there(store: Store, run: Run) -> None:
