@@ -33,14 +33,20 @@ class Encoder(nn.Module):
         self.word_dropout = word_dropout
         self.embedding = nn.Embedding(words, width, padding_idx=PAD)
         self.position = nn.Embedding(positions, width)
-        for embedding in (self.embedding, self.position):
-            nn.init.normal_(embedding.weight, std=0.1)
+        nn.init.normal_(self.embedding.weight, std=0.1)
+        nn.init.normal_(self.position.weight, std=0.01)
         with torch.no_grad():
             self.embedding.weight[PAD] = 0
         self.dropout = nn.Dropout(dropout)
         self.layers = nn.ModuleList(Layer(width, heads, dropout) for _ in range(layers))
-        self.norm = nn.LayerNorm(width)
-        self.classify = nn.Linear(width, classes)
+        # No norm before the mean: by it a rare word, which has learned little, would count as much as others.
+        self.classify = nn.Sequential(
+            nn.Dropout(dropout),
+            nn.Linear(width, width),
+            nn.ReLU(),
+            nn.Dropout(dropout),
+            nn.Linear(width, classes),
+        )
 
     def forward(self, ids: Tensor) -> Tensor:
         """The mean over the words that are there; a text without any has the mean 0."""
@@ -49,13 +55,13 @@ class Encoder(nn.Module):
             hidden = torch.rand_like(ids, dtype=torch.float32) < self.word_dropout
             ids = torch.where(present & hidden, UNKNOWN, ids)
         place = (present.long().cumsum(1) - 1).clamp(0, self.position.num_embeddings - 1)
-        value = self.dropout(self.embedding(ids) + self.position(place))
+        value = self.embedding(ids) + self.position(place)
         mask = torch.where(present, 0.0, HIDDEN).to(value.dtype)[:, None, None, :]
         for layer in self.layers:
             value = layer(value, mask)
         there = present[:, :, None].to(value.dtype)
-        mean = (self.norm(value) * there).sum(1) / there.sum(1).clamp(min=1)
-        logits: Tensor = self.classify(self.dropout(mean))
+        mean = (value * there).sum(1) / there.sum(1).clamp(min=1)
+        logits: Tensor = self.classify(mean)
         return logits
 
 
@@ -71,10 +77,13 @@ class Layer(nn.Module):
         self.before_attention, self.before_words = nn.LayerNorm(width), nn.LayerNorm(width)
         self.read = nn.Linear(width, 3 * width)
         self.write = nn.Linear(width, width)
-        self.words = nn.Sequential(
-            nn.Linear(width, 2 * width), nn.GELU(), nn.Dropout(dropout), nn.Linear(2 * width, width)
-        )
+        last = nn.Linear(2 * width, width)
+        self.words = nn.Sequential(nn.Linear(width, 2 * width), nn.GELU(), nn.Dropout(dropout), last)
         self.dropout = nn.Dropout(dropout)
+        # To begin with a layer changes nothing: the whole is then a mean of words, which learns by itself.
+        for end in (self.write, last):
+            nn.init.zeros_(end.weight)
+            nn.init.zeros_(end.bias)
 
     def forward(self, value: Tensor, mask: Tensor) -> Tensor:
         """[batch, words, width] -> the same; `mask` [batch, 1, 1, words] is added to the weights."""

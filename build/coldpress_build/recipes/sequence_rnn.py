@@ -1,6 +1,8 @@
 """sequence-rnn: sequences of different lengths -> recurrent layers -> classes."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 import onnx
@@ -20,11 +22,19 @@ from coldpress_build.export import Port, served_graph
 from coldpress_build.recipes.recipe import Prepared
 from coldpress_build.recipes.recurrent import KINDS, Recurrent
 from coldpress_build.recipes.settings import Settings
+from coldpress_build.search import COMMON, Choice, OneOf, Uniform
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config(Settings):
     """Settings of the recipe; `--set name=value` overrides one."""
+
+    space: ClassVar[Mapping[str, Choice]] = COMMON | {
+        "kind": OneOf("gru", "lstm"),
+        "width": OneOf(32, 64, 128),
+        "layers": OneOf(1, 2),
+        "dropout": Uniform(0.0, 0.6),
+    }
 
     epochs: int = 60
     batch_size: int = 32

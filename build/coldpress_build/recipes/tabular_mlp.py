@@ -1,6 +1,8 @@
 """tabular-mlp: columns of a table -> hidden layers -> classes."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -16,6 +18,7 @@ from coldpress_build.recipes.features import Features, joined
 from coldpress_build.recipes.perceptron import Perceptron
 from coldpress_build.recipes.recipe import Prepared
 from coldpress_build.recipes.settings import Settings
+from coldpress_build.search import COMMON, Choice, Uniform
 
 INPUTS = ("columns", "matrix")
 
@@ -23,6 +26,8 @@ INPUTS = ("columns", "matrix")
 @dataclass(frozen=True, kw_only=True)
 class Config(Settings):
     """Settings of the recipes for tables; `--set name=value` overrides one."""
+
+    space: ClassVar[Mapping[str, Choice]] = COMMON | {"dropout": Uniform(0.0, 0.6)}
 
     epochs: int = 200
     batch_size: int = 32

@@ -1,6 +1,8 @@
 """text-transformer: a small encoder over the words of a text -> classes."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import onnx
@@ -15,16 +17,21 @@ from coldpress_build.recipes.encoder import Encoder
 from coldpress_build.recipes.recipe import Prepared
 from coldpress_build.recipes.settings import Settings
 from coldpress_build.recipes.words import WARM_UP, WordReader, load_texts
+from coldpress_build.search import COMMON, Choice, OneOf, Uniform
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config(Settings):
     """Settings of the recipe; `--set name=value` overrides one."""
 
-    epochs: int = 12
-    learning_rate: float = 1e-3
-    schedule: str = "cosine"
-    warm_up: float = 0.1
+    space: ClassVar[Mapping[str, Choice]] = COMMON | {
+        "width": OneOf(32, 64, 128),
+        "layers": OneOf(1, 2, 3),
+        "dropout": Uniform(0.1, 0.6),
+        "word_dropout": Uniform(0.0, 0.4),
+    }
+
+    epochs: int = 8
     min_count: int = 2
     """Words that occur less often in the training part are unknown."""
     max_words: int = 64
@@ -32,9 +39,9 @@ class Config(Settings):
     width: int = 64
     """Of each word, in all layers."""
     heads: int = 4
-    layers: int = 2
-    dropout: float = 0.4
-    word_dropout: float = 0.2
+    layers: int = 1
+    dropout: float = 0.5
+    word_dropout: float = 0.1
     """Share of the words hidden from each training step: unknown words must mean something."""
 
     def __post_init__(self) -> None:
