@@ -4,10 +4,10 @@ from functools import cache
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from coldpress import runs
-from coldpress.errors import NotFound, Unsupported
+from coldpress.errors import Conflict, NotFound
 from coldpress.jobs.batch import Batch
 from coldpress.jobs.start import start, stop
 from coldpress.registry import DEFAULT_ALIAS
@@ -26,6 +26,18 @@ NO_TRAINING = (
 )
 LIMIT = 1000
 RunId = Annotated[str, Path(description="The run.", examples=["text-classifier-20261122-080000-1a2b3c4d"])]
+
+
+def _whole(value: Any) -> Any:
+    # To JSON Schema, 3.0 is an integer; "3" is none.
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Whole = Annotated[int, BeforeValidator(_whole)]
+DATA: dict[str, Any] = {
+    "anyOf": [{"pattern": "^[^/]*$"}, {"pattern": f"^{runs.DATASETS}"}],
+    "not": {"pattern": r"\.\."},
+}
 Text = Annotated[str, Field(max_length=runs.MAX_TEXT)]
 
 
@@ -42,20 +54,22 @@ class Order(BaseModel):
         "",
         description="A key or (ending in /) a folder below `datasets/`, or a packaged set's name; "
         "empty: the recipe's own.",
+        json_schema_extra=DATA,
     )
     publish: str | None = Field(
         None,
+        min_length=1,
         description="The model that the result becomes a version of; null: none.",
         json_schema_extra=NAMED,
     )
     alias: str | None = Field(
         DEFAULT_ALIAS, description="Points at that version; null: no alias moves.", json_schema_extra=NAMED
     )
-    nodes: int = Field(1, ge=1, le=runs.MAX_NODES, strict=True, description="Machines.")
-    gpus: int = Field(
+    nodes: Whole = Field(1, ge=1, le=runs.MAX_NODES, strict=True, description="Machines.")
+    gpus: Whole = Field(
         0, ge=0, le=runs.MAX_GPUS, strict=True, description="Of each machine; 0: the stack's number."
     )
-    minutes: int = Field(
+    minutes: Whole = Field(
         0,
         ge=0,
         le=runs.MAX_MINUTES,
@@ -105,9 +119,9 @@ class Log(Record):
     next: str = Field(description="Send it as `after` to get what was printed since.")
 
 
-@router.post("", status_code=201, summary="Start a training run", responses=documented(400, 501, 503))
+@router.post("", status_code=201, summary="Start a training run", responses=documented(400, 409, 503))
 async def start_run(order: Order, here: Here, caller: Admin) -> Run:
-    """A GPU job. Where the deployment has no training stack: 501."""
+    """A GPU job. Where the deployment has no training stack: 409."""
     batch = _batch(here)
     wishes = order.model_dump() | {"publish": order.publish or ""}
     run = start(here.store, runs.order(**wishes), batch)
@@ -150,7 +164,7 @@ async def show_logs(
     return Log.model_validate(runs.logs(here.store, runs.read(here.store, run_id), after))
 
 
-@router.delete("/{run_id}", summary="Stop a training run", responses=documented(404, 409, 501, 503))
+@router.delete("/{run_id}", summary="Stop a training run", responses=documented(404, 409, 503))
 async def stop_run(run_id: RunId, here: Here, caller: Admin) -> Run:
     """Ends within 30 s and leaves a checkpoint. A run that is over: 409."""
     run = stop(here.store, run_id, lambda: _batch(here))
@@ -160,7 +174,7 @@ async def stop_run(run_id: RunId, here: Here, caller: Admin) -> Run:
 
 def _batch(here: Deployment) -> Batch:
     if not here.settings.training:
-        raise Unsupported(NO_TRAINING)
+        raise Conflict(NO_TRAINING)
     return _client(here.settings.training)
 
 

@@ -115,7 +115,7 @@ def test_a_run_that_has_no_job_yet_is_stopped_without_one(training: Any) -> None
 
 def test_without_a_training_stack(api: Any) -> None:
     answer = api.call("POST", "/runs", ORDER)
-    assert answer.status == 501
+    assert answer.status == 409
     assert "Training=batch" in answer.json["error"]
     assert "--on local" in answer.json["error"]
     assert api.call("GET", "/runs").json == {"runs": []}
@@ -139,6 +139,9 @@ def test_a_folder_that_is_no_run_is_passed_over(api: Any) -> None:
         ({"recipe": "r", "publish": "No"}, "cannot name a model"),
         ({"recipe": "r", "share": "a b"}, "share"),
         ({"recipe": "r", "image": "evil"}, "image is not known here"),
+        ({"recipe": "r", "publish": ""}, "publish"),
+        ({"recipe": "r", "minutes": "3"}, "minutes should be a valid integer, got '3'"),
+        ({"recipe": "r", "minutes": 3.5}, "minutes should be a valid integer, got 3.5"),
     ],
 )
 def test_orders_that_cannot_be(training: Any, order: dict[str, Any], words: str) -> None:
