@@ -30,7 +30,7 @@ def initialised(since: float) -> None:
 
 class Trace:
     """Collects one request's figures: stages in milliseconds, `metrics` as their names say, and in `fields`
-    whatever else its line tells, as texts and whole numbers.
+    whatever else its line tells.
     """
 
     __slots__ = ("_started", "cold", "fields", "metrics", "stages")
@@ -77,7 +77,9 @@ class Trace:
         form = _lines.get(key := (*fields, "", *metrics, "", *stages))
         if form is None:
             form = _kept(_lines, key, _line(list(fields), list(metrics), list(stages)))
-        texts = [_quoted(v) if type(v) is str else v for v in fields.values()]
+        texts = [
+            v if type(v) is int else _quoted(v) if type(v) is str else _encode(v) for v in fields.values()
+        ]
         now = time.time() * 1000
         sys.stdout.write(
             form % (now, *texts, self.total_ms(), self.cold, *metrics.values(), *stages.values())

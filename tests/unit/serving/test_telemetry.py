@@ -88,7 +88,10 @@ def test_the_whole_line(clock: Clock, capsys: pytest.CaptureFixture[str]) -> Non
     }
 
 
-@pytest.mark.parametrize("fields", [{}, {"model": "m"}, {"error": 'say "no"\n{}\ud800ä'}])
+@pytest.mark.parametrize(
+    "fields",
+    [{}, {"model": "m"}, {"error": 'say "no"\n{}\ud800ä'}, {"a": None, "b": [1.5, True], "c": False}],
+)
 def test_the_line_keeps_the_formats_rules(
     clock: Clock, capsys: pytest.CaptureFixture[str], fields: dict[str, Any]
 ) -> None:
