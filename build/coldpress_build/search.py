@@ -6,6 +6,8 @@ A recipe says `space = {"learning_rate": LogUniform(1e-4, 1e-2), "hidden": OneOf
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from coldpress_build.config import shown
+
 if TYPE_CHECKING:
     import optuna
 
@@ -15,6 +17,9 @@ class Choice(Protocol):
 
     def draw(self, name: str, trial: "optuna.Trial") -> Any:
         """The value of the setting `name` in this trial."""
+
+    def read(self, kept: Any) -> Any:
+        """The value that Optuna keeps as `kept`."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,10 @@ class Uniform:
     def draw(self, name: str, trial: "optuna.Trial") -> float:
         """See `Choice`."""
         return trial.suggest_float(name, self.low, self.high)
+
+    def read(self, kept: float) -> float:
+        """See `Choice`."""
+        return kept
 
     def __str__(self) -> str:
         return f"{self.low:g} to {self.high:g}"
@@ -43,22 +52,32 @@ class LogUniform:
         """See `Choice`."""
         return trial.suggest_float(name, self.low, self.high, log=True)
 
+    def read(self, kept: float) -> float:
+        """See `Choice`."""
+        return kept
+
     def __str__(self) -> str:
         return f"{self.low:g} to {self.high:g}, by its logarithm"
 
 
 class OneOf:
-    """One of these values."""
+    """One of these values; of a list, a whole list is a value."""
 
-    def __init__(self, *values: float | int | str | bool) -> None:
+    def __init__(self, *values: float | int | str | bool | tuple[int, ...]) -> None:
         self.values = values
+        # Optuna keeps numbers and texts only.
+        self._kept = {shown(value) if isinstance(value, tuple) else value: value for value in values}
 
     def draw(self, name: str, trial: "optuna.Trial") -> Any:
         """See `Choice`."""
-        return trial.suggest_categorical(name, self.values)
+        return self.read(trial.suggest_categorical(name, [*self._kept]))
+
+    def read(self, kept: Any) -> Any:
+        """See `Choice`."""
+        return self._kept[kept]
 
     def __str__(self) -> str:
-        return f"one of {', '.join(map(str, self.values))}"
+        return f"one of {' | '.join(map(shown, self.values))}"
 
 
 COMMON: dict[str, Choice] = {

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from coldpress_build.config import shown
 from coldpress_build.data.split import Parts
 from coldpress_build.engine import Epoch, train
 from coldpress_build.errors import BuildError, ConfigurationError
@@ -60,8 +61,8 @@ class Trial:
     @property
     def words(self) -> str:
         """The settings as one writes them."""
-        shown = {name: f"{v:.3g}" if isinstance(v, float) else str(v) for name, v in self.settings.items()}
-        return ", ".join(f"{name}={value}" for name, value in shown.items())
+        values = {name: f"{v:.3g}" if isinstance(v, float) else shown(v) for name, v in self.settings.items()}
+        return ", ".join(f"{name}={value}" for name, value in values.items())
 
 
 @dataclass(frozen=True)
@@ -220,7 +221,7 @@ def _ended(study: "optuna.Study") -> list["optuna.trial.FrozenTrial"]:
 
 
 def _found(study: "optuna.Study", space: Mapping[str, Choice], path: Path) -> Sweep:
-    trials = tuple(_trial(one) for one in _ended(study))
+    trials = tuple(_trial(one, space) for one in _ended(study))
     complete = [trial for trial in trials if trial.loss is not None and trial.state == "complete"]
     if not complete:
         reason = next((trial.reason for trial in trials if trial.reason), "all were stopped early")
@@ -230,7 +231,7 @@ def _found(study: "optuna.Study", space: Mapping[str, Choice], path: Path) -> Sw
     return Sweep(trials, best, told, _importance(study, len(complete)), path)
 
 
-def _trial(one: "optuna.trial.FrozenTrial") -> Trial:
+def _trial(one: "optuna.trial.FrozenTrial", space: Mapping[str, Choice]) -> Trial:
     states = {"COMPLETE": "complete", "PRUNED": "pruned"}
     reported = one.intermediate_values
     last = reported[max(reported)] if reported else None
@@ -239,7 +240,7 @@ def _trial(one: "optuna.trial.FrozenTrial") -> Trial:
         states.get(one.state.name, "failed"),
         one.value if one.value is not None else last,
         one.user_attrs["epochs"],
-        dict(one.params),
+        {name: space[name].read(kept) for name, kept in one.params.items()},
         one.user_attrs["reason"],
     )
 

@@ -37,6 +37,8 @@ class Config(Settings):
     batch_size: int = 16
     average: float = 0.0
     width: int = 1
+    layers: tuple[int, ...] = ()
+    """Not used: a list to search."""
     poison: float = 0.0
     """More than 0 makes every loss infinite."""
     validation: float = 0.2

@@ -18,7 +18,7 @@ from coldpress_build.recipes.features import Features, joined
 from coldpress_build.recipes.perceptron import Perceptron
 from coldpress_build.recipes.recipe import Prepared
 from coldpress_build.recipes.settings import Settings
-from coldpress_build.search import COMMON, Choice, Uniform
+from coldpress_build.search import COMMON, Choice, OneOf, Uniform
 
 INPUTS = ("columns", "matrix")
 
@@ -27,7 +27,10 @@ INPUTS = ("columns", "matrix")
 class Config(Settings):
     """Settings of the recipes for tables; `--set name=value` overrides one."""
 
-    space: ClassVar[Mapping[str, Choice]] = COMMON | {"dropout": Uniform(0.0, 0.6)}
+    space: ClassVar[Mapping[str, Choice]] = COMMON | {
+        "dropout": Uniform(0.0, 0.6),
+        "hidden": OneOf((32,), (64, 32), (128, 64), (256, 128, 64)),
+    }
 
     epochs: int = 200
     batch_size: int = 32

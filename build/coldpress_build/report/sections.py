@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from coldpress_build.config import shown
 from coldpress_build.crossvalidation import CrossValidation
 from coldpress_build.evaluation.evaluate import Evaluation
 from coldpress_build.press.candidates import BASELINE
@@ -182,7 +183,7 @@ def _trials(sweep: Sweep) -> Iterator[str]:
 
 
 def _short(value: Any) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+    return f"{value:.3g}" if isinstance(value, float) else shown(value)
 
 
 def _data(training: Training) -> Iterator[str]:

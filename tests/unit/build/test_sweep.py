@@ -45,7 +45,7 @@ def test_it_finds_better_settings_without_the_test_part(tmp_path: Path) -> None:
         assert (len(parts.train), len(parts.validation), len(parts.test)) == (72, 24, 0)
     assert found.space == {
         "learning_rate": "0.0001 to 1, by its logarithm",
-        "width": "one of 1, 4",
+        "width": "one of 1 | 4",
         "weight_decay": "0 to 0.1",
     }
     assert sum(found.importance.values()) == pytest.approx(1)
@@ -144,6 +144,24 @@ def test_the_best_settings_are_a_file_for_config(tmp_path: Path) -> None:
     assert as_toml(found, best).startswith(f"# Settings of the best of 2 trials.\n# {found.best.words}\n")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Listed(Config):
+    """A list as a setting."""
+
+    space: ClassVar[Mapping[str, Choice]] = {"layers": OneOf((), (8,), (8, 4))}
+    epochs: int = 1
+
+
+def test_lists_are_searched_too(tmp_path: Path) -> None:
+    found, best, _ = swept(tmp_path, 4, config=Listed())
+    assert {trial.settings["layers"] for trial in found.trials} <= {(), (8,), (8, 4)}
+    assert best.layers == found.best.settings["layers"]
+    (tmp_path / "best.toml").write_text(as_toml(found, best))
+    assert override(Listed, from_file(Listed, tmp_path / "best.toml")) == best
+    again, *_ = swept(tmp_path, 4, config=Listed())
+    assert again == found
+
+
 @pytest.mark.parametrize("name", RECIPES)
 def test_all_of_each_recipes_space_is_allowed(name: str) -> None:
     kind = find(name).config
@@ -163,7 +181,7 @@ def test_all_of_each_recipes_space_is_allowed(name: str) -> None:
     [
         (Uniform(0, 0.5), "0 to 0.5"),
         (LogUniform(1e-4, 1), "0.0001 to 1, by its logarithm"),
-        (OneOf("a", "b"), "one of a, b"),
+        (OneOf("a", (1, 2)), "one of a | 1,2"),
     ],
 )
 def test_choices_tell_what_they_are(choice: Choice, text: str) -> None:
