@@ -7,11 +7,6 @@ import warnings
 from collections.abc import Iterator
 
 LOGGERS = (
-    "lightning",
-    "lightning.pytorch",
-    "lightning.fabric",
-    "lightning.pytorch.utilities.rank_zero",
-    "lightning.fabric.utilities.seed",
     "onnxruntime",
     "onnxscript",
     "onnx_ir",

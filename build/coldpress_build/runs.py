@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-PACKAGES = ("coldpress", "torch", "lightning", "onnx", "onnxruntime", "scikit-learn", "numpy")
+PACKAGES = ("coldpress", "torch", "onnx", "onnxruntime", "scikit-learn", "numpy")
 
 
 def new_id(what: str) -> str:

@@ -95,7 +95,7 @@ def test_silent_progress_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_quiet_is_quiet_and_then_as_before(capsys: pytest.CaptureFixture[str]) -> None:
-    logger = logging.getLogger("lightning.pytorch")
+    logger = logging.getLogger("torch.onnx")
     before = logger.level
     with quiet():
         print("a banner")
