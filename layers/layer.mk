@@ -17,9 +17,15 @@ $(error template.yaml names no parameter Runtime with a Default such as python3.
 endif
 
 # Bytecode fits one Python only: the one that the functions run on. Any other Python builds a layer without.
+PIPS = $(shell $(1) -c 'import importlib.util as u, sys; sys.exit(not u.find_spec("pip"))' 2>/dev/null && echo $(1))
 RUNS = $(shell $(1) -c 'import sys; sys.exit("%d.%d" % sys.version_info[:2] != "$(PYTHON_VERSION)")' \
-	2>/dev/null && echo $(1))
-PYTHON ?= $(or $(call RUNS,python$(PYTHON_VERSION)),$(call RUNS,python3),python3)
+	2>/dev/null && echo $(call PIPS,$(1)))
+# COLDPRESS_PYTHON: the one that runs `coldpress deploy`; a system's own often has no pip.
+PYTHON ?= $(or $(call RUNS,python$(PYTHON_VERSION)),$(call RUNS,python3),$(call PIPS,python3),\
+$(call PIPS,$(COLDPRESS_PYTHON)))
+ifeq ($(PYTHON),)
+$(error no Python with pip is on the PATH: install python$(PYTHON_VERSION) and its pip, or pass PYTHON=/path/to/it)
+endif
 EXACT := $(call RUNS,$(PYTHON))
 ifeq ($(EXACT),)
 $(warning python$(PYTHON_VERSION) does not run here: $(notdir $(HERE)) is built without bytecode, which makes \

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 from coldpress.errors import Unavailable
@@ -34,7 +35,11 @@ def version() -> str:
 def build(stage: Stage) -> None:
     """`sam build`: functions and layers into `stage.built`. Raises `Unavailable` with SAM's last words."""
     # SAM hands no parameters on to the Makefiles: they read the environment.
-    fits = {"MACHINE": MACHINES[stage.architecture], "RUNTIME": stage.runtime}
+    fits = {
+        "MACHINE": MACHINES[stage.architecture],
+        "RUNTIME": stage.runtime,
+        "COLDPRESS_PYTHON": sys.executable,
+    }
     parameters = (f"Architecture={stage.architecture}", f"Runtime={stage.runtime}")
     command = ["sam", "build", "--config-env", stage.name, "--parameter-overrides", *parameters]
     _run(command, stage.folder, BUILD_SECONDS, fits)

@@ -153,6 +153,20 @@ def test_a_functions_package_is_its_modules_and_their_bytecode(
         assert marshal.loads(compiled[16:]).co_filename == f"/var/task/{module}"  # noqa: S302
 
 
+def test_a_python_without_pip_is_passed_over(tmp_path: Path) -> None:
+    """As many systems' own is."""
+    bare = tmp_path / "bin"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path)], check=True, timeout=60)
+    only = {"PATH": f"{bare}:/nowhere"}
+    tools = {name: shutil.which(name) for name in ("make", "sh", "sed", "seq", "head", "uname")}
+    for name, path in tools.items():
+        (bare / name).symlink_to(str(path))
+    variables = {name: each for name, each in HERE.items() if name != "PYTHON"}
+    failed = build("onnxruntime", tmp_path / "built", variables, environment=only | {"SHELL": "/bin/sh"})
+    assert failed.status
+    assert "no Python with pip is on the PATH" in failed.words
+
+
 def test_without_the_functions_python_there_is_no_bytecode_and_a_warning(tmp_path: Path) -> None:
     other = build("serving", tmp_path / "built", HERE | {"RUNTIME": "python3.14"})
     assert not list(made(other).rglob("*.pyc"))
