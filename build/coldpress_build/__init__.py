@@ -3,7 +3,7 @@
 data             where rows come from, and how they are divided
 text             one description of a tokeniser, as Python and as an ONNX graph
 recipes          what can be trained, by name
-training         how a network is fitted: settings, optimisers, checkpoints, many processes (`engine`: its surface)
+training         how a network is fitted: optimisers, checkpoints, many processes; `engine` is its surface
 crossvalidation  the figures of several divisions of the data
 sweep            settings found by trials
 evaluation       how good answers are, with intervals
