@@ -6,7 +6,7 @@ import time
 from coldpress import access, errors, gateway, routes, settings
 from coldpress.gateway import Request, Response
 from coldpress.models import Models
-from coldpress.opening import Opener
+from coldpress.opening import Model, Opener
 from coldpress.protocols.codec import codec
 from coldpress.registry import DEFAULT_ALIAS, Registry
 from coldpress.resolver import Resolver
@@ -136,21 +136,26 @@ class DataPlane:
             access.require(caller, "read")
         trace.lap("access", at)
 
-    def _infer(self, route: Route, request: Request, trace: Trace, deadline: float | None) -> Response:
+    def _model(self, route: Route, request: Request, trace: Trace) -> Model:
+        """The open model that answers; the trace tells which it is."""
         at = time.perf_counter()
         manifest = self.resolver.manifest(route.model, route.alias, route.version, request.id)
         trace.lap("resolve", at)
-        outage = "" if route.version else self.resolver.outage(route.model, route.alias)
+        trace.fields["model"], trace.fields["version"] = manifest.model, manifest.version
+        if route.version:
+            return self.models.get(manifest, "", trace, waiting=True)
+        outage = self.resolver.outage(route.model, route.alias)
         if outage:
             trace.metrics["StaleAliases"] = 1
             trace.fields["alias_stale"] = outage
-        trace.fields["model"], trace.fields["version"] = manifest.model, manifest.version
-        alias = "" if route.version else route.alias
-        shared = self.resolver.is_shared(manifest.model, alias)
-        model = self.models.get(manifest, alias, trace, shared=shared, waiting=True)
-        if model.manifest is not manifest:
-            manifest = model.manifest
-            trace.fields["version"] = manifest.version
+        shared = self.resolver.is_shared(manifest.model, route.alias)
+        model = self.models.get(manifest, route.alias, trace, shared=shared, waiting=True)
+        trace.fields["version"] = model.manifest.version
+        return model
+
+    def _infer(self, route: Route, request: Request, trace: Trace, deadline: float | None) -> Response:
+        model = self._model(route, request, trace)
+        manifest = model.manifest
         began = time.perf_counter()
         try:
             protocol = codec(route.protocol)
@@ -166,6 +171,7 @@ class DataPlane:
             self.statistics.failed(manifest.model, manifest.version, int((time.perf_counter() - began) * 1e9))
             raise
         if self.shadow is not None:
+            alias = "" if route.version else route.alias
             self.shadow.answer(alias, request.id, model, inference, outputs, deadline)
         self.statistics.succeeded(manifest.model, manifest.version, inference.tensors, trace.stages)
         response.headers["x-model-version"] = f"{manifest.model}/{manifest.version}"
