@@ -10,6 +10,7 @@ from statistics import median
 import onnx
 
 from coldpress.ingest.metadata import BATCH_SENSITIVE
+from coldpress_build.press.candidates import BASELINE
 from coldpress_build.press.confidence import lost
 from coldpress_build.press.gate import Figures, Gate, reasons, time_reasons
 from coldpress_build.press.heldout import Array, HeldOut, Scoring
@@ -35,7 +36,7 @@ class Bench:
     ) -> None:
         self.validation, self.gate = validation, gate
         self._folder, self._test, self._scoring = folder, test, scoring
-        self._form = self._served(original)
+        self._form = self._served(original, BASELINE)
         model = self._open(self._form)
         found, self._answers = answers(model, validation, scoring)
         self.original = self._untimed(original, self._form, model, found)
@@ -47,7 +48,7 @@ class Bench:
         Raises:
             BuildError: it cannot be opened, or fails on the rows.
         """
-        form = self._served(file)
+        form = self._served(file, file.stem)
         try:
             return self._measured(file, form)
         finally:
@@ -98,12 +99,11 @@ class Bench:
     def _open(self, form: ServedForm) -> ServedModel:
         return ServedModel.open_form(form, self.gate.threads)
 
-    def _served(self, file: Path) -> ServedForm:
+    def _served(self, file: Path, name: str) -> ServedForm:
         # The file is opened as such once: what its batch sizes are, its first rows are asked with.
         size = batch_sizes(ServedModel.open(file, self.gate.threads))[-1]
-        return served_form(
-            file, self._folder / f"{file.stem}.served", self.validation.rows(0, size), self.gate.threads
-        )
+        rows = self.validation.rows(0, size)
+        return served_form(file, self._folder / f"{name}.served", rows, self.gate.threads)
 
     def _test_score(self, model: ServedModel) -> float | None:
         if self._test is None:

@@ -336,9 +336,27 @@ def test_a_large_model_is_measured_in_the_form_of_large_models(
     gate = Gate(max_loss=10.0, max_doubt=20.0, max_slower=1000.0)
     result, _ = pressed(model, rows_for(model), tmp_path, gate=gate, recipes=only("int8-weights"))
     assert result.original.optimised
-    assert [path.name for path in (tmp_path / "original.served").iterdir()] == [optimise.EXTERNAL]
+    assert [path.name for path in (tmp_path / "fp32.served").iterdir()] == [optimise.EXTERNAL]
     assert result.winner == "int8-weights"  # below the limit: the other form
     assert not (tmp_path / "int8-weights.served").exists()
+
+
+def test_an_original_may_have_a_candidates_name(tmp_path: Path) -> None:
+    (tmp_path / "scratch").mkdir()
+    (tmp_path / "int8-weights.onnx").write_bytes(classifier())
+    gate = Gate(max_loss=10.0, max_doubt=20.0, max_slower=1000.0)
+    result, file = press(
+        tmp_path / "int8-weights.onnx",
+        tmp_path / "scratch",
+        rows_for(classifier()),
+        None,
+        gate,
+        Progress(silent=True),
+        only("int8-weights", "int4-weights"),
+    )
+    assert file == tmp_path / "scratch" / f"{result.winner}.onnx"
+    assert result.candidate("int4-weights").figures is not None
+    assert (tmp_path / "int8-weights.onnx").read_bytes() == classifier()
 
 
 def test_nodes_without_a_name_are_pressed_too(tmp_path: Path) -> None:
