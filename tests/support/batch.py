@@ -187,7 +187,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        caller, _, operation = self.path.strip("/").partition("/v1/")
+        caller, _, operation = self.path.lstrip("/").rpartition("v1/")
+        caller = caller.rstrip("/")
         self.server.asked.append((caller, operation, request))
         act = {"submitjob": self.server.submit, "terminatejob": self.server.terminate}[operation]
         answer = json.dumps(act(request)).encode()
