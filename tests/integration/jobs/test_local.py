@@ -108,7 +108,7 @@ def test_a_run_is_stopped(state: Path, rows: Path, launched: Any) -> None:
 def test_an_interrupted_run_goes_on_where_it_was(state: Path, rows: Path, launched: Any) -> None:
     store = local.store_of(state, make=True)
     run, process = launched(data=stored(store, str(rows)))
-    until(state, run, lambda _: any(store.walk(f"{run.folder}checkpoints")))
+    until(state, run, lambda _: "baseline" in runs.logs(store, run).text)  # what comes next is the training
     # What an operator's kill does: to the job, not to the process that looks after it.
     (job,) = _children(process)
     os.kill(job, signal.SIGTERM)
@@ -125,6 +125,7 @@ def test_a_run_whose_process_went_away_is_told_of(state: Path, launched: Any) ->
     assert found.run(run.id).state == "running"
     os.killpg(process, signal.SIGKILL)
     os.waitpid(process, 0)
+    until(state, run, lambda _: found.run(run.id).is_over)  # the job itself takes a moment to be gone
     told = found.run(run.id)
     assert (told.state, told.reason) == ("failed", local.GONE)
     assert [each.id for each in found.newest(5)] == [run.id]
