@@ -126,10 +126,18 @@ def _statistic(
         if losses is not None:
             columns += list((weights @ losses).T / len(target))
         if curves:
-            columns += list(np.nanmean([curve(weights) for curve in curves], axis=0))
+            columns += list(_mean_of_known(np.stack([curve(weights) for curve in curves])))
         return np.stack(columns, axis=1)
 
     return figures
+
+
+def _mean_of_known(values: Array) -> Array:
+    """Over the first axis: a class that no row has, or every row, has no curve. NaN where none has one."""
+    known = ~np.isnan(values)
+    counts = known.sum(0)
+    mean: Array = np.where(known, values, 0.0).sum(0) / np.where(counts > 0, counts, np.nan)
+    return mean
 
 
 def _losses(scores: Array, truly: Array) -> Array:

@@ -123,6 +123,12 @@ def test_a_class_that_is_not_in_the_rows_is_not_ranked() -> None:
     assert np.isfinite(found.metrics["roc_auc"].low)
 
 
+def test_few_rows_may_leave_a_resample_with_one_class_only() -> None:
+    target, scores = np.array([0, 1, 1]), np.array([[0.9, 0.1], [0.2, 0.8], [0.4, 0.6]])
+    found = evaluate(target, scores.argmax(1), "ab", scores=scores)
+    assert found.metrics["roc_auc"].value == 1.0
+
+
 def test_equal_scores_rank_as_chance_does() -> None:
     area, precision = weighted_ranking(np.array([True, False, False]), np.zeros(3))(np.ones((1, 3)))
     assert (area[0], precision[0]) == (0.5, pytest.approx(1 / 3))
