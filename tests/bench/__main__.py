@@ -2,6 +2,7 @@
 
 import platform
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -9,9 +10,9 @@ import typer
 from rich.console import Console
 
 from . import machine, packages, plot, report, world
-from .catalogue import BY_ID, QUICK, Figure
+from .catalogue import BY_ID, QUICK, RECIPES, Figure
 from .plan import QUICK as QUICK_RUNS
-from .plan import Plan, Runs
+from .plan import Note, Plan, Runs
 
 WIDTH = 160
 """Characters, for a log."""
@@ -25,7 +26,7 @@ def bench(
         Path, typer.Option(help="Where the figures go, as JSON; and beside it as a PNG.")
     ] = BENCH_JSON,
 ) -> None:
-    """Measures cold and warm requests, loading and sizes, and compares them with what others do."""
+    """Measures cold and warm requests, loading, sizes, training and the press; and what others do."""
     wanted = set(only or (QUICK if quick else BY_ID))
     if unknown := sorted(wanted - set(BY_ID)):
         raise typer.BadParameter(f"no row {unknown[0]!r}; the rows are {', '.join(BY_ID)}")
@@ -44,14 +45,9 @@ def bench(
             elif text:
                 status.update(f"{text} ({seconds:.0f} s)")
 
-        note("building the package (the first time also installing the peers)")
-        package = packages.ours()
-        names = ["mlp"] if quick else sorted(_models_of(wanted))
-        with world.running(names, packages.cache(), note) as running:
-            plan = Plan(running, package, wanted, QUICK_RUNS if quick else Runs(), note)
-            for figure in plan.figures():
-                figures.append(figure)
-                console.print(f"{figure.id}: {figure.ratio:.3f}")
+        for figure in _measured(wanted, note, quick=quick):
+            figures.append(figure)
+            console.print(f"{figure.id}: {figure.ratio:.3f}")
     report.print_table(figures, described, console)
     report.write_json(figures, described, output)
     plot.draw(output, output.with_suffix(".png"))
@@ -59,6 +55,19 @@ def bench(
     console.print(
         f"{held} of {len(figures)} floors are broken, in {time.monotonic() - began:.0f} s; {output}"
     )
+
+
+def _measured(wanted: set[str], note: Note, *, quick: bool) -> Iterator[Figure]:
+    if wanted - RECIPES:
+        note("building the package (the first time also installing the peers)")
+        package = packages.ours()
+        names = ["mlp"] if quick else sorted(_models_of(wanted))
+        with world.running(names, packages.cache(), note) as running:
+            yield from Plan(running, package, wanted, QUICK_RUNS if quick else Runs(), note).figures()
+    if wanted & RECIPES:
+        from . import recipes  # torch takes seconds, and this process starts the cold ones
+
+        yield from recipes.figures(wanted, note)
 
 
 def _models_of(wanted: set[str]) -> set[str]:

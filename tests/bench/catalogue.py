@@ -15,6 +15,25 @@ class Row:
     at_least: bool = False
 
 
+PRESSED = ("size_ratio", "latency_ratio", "accuracy_delta")
+"""What is measured of a press."""
+
+
+def _pressed(recipe: str, network: str) -> tuple[Row, ...]:
+    """The rows of one recipe's press."""
+    size, latency, accuracy = (f"press_{what}_{recipe}" for what in PRESSED)
+    return (
+        Row(size, f"{network}, the pressed file: as trained", "bytes", 0.27),
+        Row(latency, f"{network}, one request, pressed: as trained", "ms", 1.0),
+        Row(accuracy, f"{network}, lost by the press: the gate's limit", "points", 0.5, absolute=True),
+    )
+
+
+def _overhead(recipe: str, network: str) -> Row:
+    """The row of one recipe's training."""
+    return Row(f"train_overhead_{recipe}", f"{network}, CPU time of a fit: a bare PyTorch loop", "ms", 1.1)
+
+
 COLD = "first POST -> 200, spawn included"
 ROWS = (
     Row("cold_mlp_vs_naive", f"small MLP, {COLD}: FastAPI + Mangum + boto3 + onnxruntime", "ms", 0.13),
@@ -39,8 +58,19 @@ ROWS = (
     Row("package_unzipped_mb", "the predict function and its layers, unzipped", "MB", 45, absolute=True),
     Row("package_zipped_mb", "the predict function and its layers, zipped", "MB", 17, absolute=True),
     Row("answers_identical", "models with onnxruntime's very bytes : all", "models", 1, at_least=True),
+    *_pressed("text-classifier", "the demo's text"),
+    *_pressed("image-cnn", "two convolutions"),
+    *_pressed("tabular-mlp", "MLP 1000-500-250-100"),
+    *_pressed("regressor", "MLP 64-32"),
+    *_pressed("sequence-rnn", "GRU"),
+    *_pressed("text-transformer", "small transformer"),
+    _overhead("text-classifier", "the demo's text"),
+    _overhead("image-cnn", "two convolutions"),
+    _overhead("tabular-mlp", "MLP 1000-500-250-100"),
 )  # fmt: skip
 BY_ID = {row.id: row for row in ROWS}
+RECIPES = frozenset(row for row in BY_ID if row.startswith(("press_", "train_")))
+"""What needs neither the package nor a store."""
 QUICK = ("cold_mlp_vs_noop", "warm_mlp_json_overhead_vs_naive", "answers_identical")
 
 

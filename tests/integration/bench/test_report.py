@@ -9,7 +9,7 @@ from matplotlib.image import imread
 from rich.console import Console
 
 from ...bench import plot, report
-from ...bench.catalogue import ROWS, Figure
+from ...bench.catalogue import RECIPES, ROWS, Figure
 
 MACHINE = {"cpu": "some CPU", "cores": 2}
 FIGURES = [Figure(row.id, 12.5, 50.0, 3) for row in ROWS]
@@ -21,6 +21,9 @@ IDS = {
     "cold_cpu_mlp_vs_naive", "warm_mlp_json_overhead_vs_naive", "warm_mlp_binary_overhead_vs_naive",
     "warm_conv_json_overhead_vs_naive", "warm_conv_binary_overhead_vs_naive", "load_bert_bandwidth",
     "rss_bert", "package_unzipped_mb", "package_zipped_mb", "answers_identical",
+    *(f"press_{what}_{recipe}" for what in ("size_ratio", "latency_ratio", "accuracy_delta")
+      for recipe in ("text-classifier", "image-cnn", "tabular-mlp")),
+    *(f"train_overhead_{recipe}" for recipe in ("text-classifier", "image-cnn", "tabular-mlp")),
 }  # fmt: skip
 
 
@@ -47,6 +50,11 @@ def test_the_picture_is_as_wide_as_a_readme(tmp_path: Path, figures: list[Figure
 def test_every_bar_is_of_a_row_that_there_is() -> None:
     known = {row.id for row in ROWS}
     assert {row for _, row, _ in plot.BARS} | {row for _, row in plot.RATIOS} <= known
+
+
+def test_the_picture_is_of_serving_alone() -> None:
+    drawn = {row for _, row, _ in plot.BARS} | {row for _, row in plot.RATIOS}
+    assert not drawn & RECIPES
 
 
 def test_the_table_names_every_figure() -> None:
