@@ -11,6 +11,7 @@ import json
 import timeit
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
 from statistics import median
 from time import perf_counter
@@ -56,18 +57,16 @@ def text_transformer(rows: int, width: int, layers: int, words: int) -> Problem:
 
     sizes = {"positions": words, "width": width, "heads": max(1, width // 64), "layers": layers}
     ids = torch.randint(2, WORDS, (rows + rows // 8, words), generator=torch.Generator().manual_seed(0))
-    return Problem(
-        lambda: Encoder(WORDS, CLASSES, dropout=0.1, word_dropout=0.0, **sizes), *_parts(ids, rows)
-    )
+    encoder = partial(Encoder, WORDS, CLASSES, dropout=0.1, word_dropout=0.0, **sizes)
+    return Problem(encoder, *_parts(ids, rows))
 
 
 def image_cnn(rows: int, filters: int) -> Problem:
     """The recipe's ResNet-18, on pictures as large as CIFAR-10's."""
     pictures = np.random.default_rng(0).integers(0, 256, (rows + rows // 8, 32, 32, 3), np.uint8)
     config = Config(network="resnet18", filters=filters, shift=0.0)
-    return Problem(
-        lambda: Network(pictures[:256], CLASSES, config), *_parts(torch.from_numpy(pictures), rows)
-    )
+    network = partial(Network, pictures[:256], CLASSES, config)
+    return Problem(network, *_parts(torch.from_numpy(pictures), rows))
 
 
 def _parts(inputs: torch.Tensor, rows: int) -> tuple[Batches, Batches]:
@@ -105,12 +104,19 @@ def rates(problem: Problem, how: Training, device: str) -> Iterator[tuple[str, f
         one = replace(how, compile=compiled)
         for way in ("engine", "bare loop"):
             torch.manual_seed(0)
-            network = problem.build()
             ends.clear()
             if way == "engine":
-                fit(network, *rows, one, 0, quiet, classes=CLASSES, tracker=Watching(lambda _: ended()))
+                fit(
+                    problem.build(),
+                    *rows,
+                    one,
+                    0,
+                    quiet,
+                    classes=CLASSES,
+                    tracker=Watching(lambda _: ended()),
+                )
             else:
-                bareloop.fit(network, *rows, one, 0, classes=CLASSES, device=device, ended=ended)
+                bareloop.fit(problem.build(), *rows, one, 0, classes=CLASSES, device=device, ended=ended)
             seconds = median(after - before for before, after in pairwise(ends))
             yield f"{way}, compiled" if compiled else way, len(problem.train) / seconds
 
@@ -141,9 +147,8 @@ def main() -> None:
         each = flops(problem, device, 8)
         for way, rate in rates(problem, how, device):
             mfu = rate * each / best
-            found = {"network": network, "way": way, "rows_per_second": rate, "mfu": mfu}
-            found |= {"device": name, "flops_per_row": each, "batch": given.batch}
-            print(json.dumps(found), flush=True)
+            found = {"network": network, "way": way, "rows_per_second": rate, "mfu": mfu, "device": name}
+            print(json.dumps(found | {"flops_per_row": each, "batch": given.batch}), flush=True)
             table.add_row(network, way, f"{rate:,.0f}", f"{mfu:.1%}")
     Console().print(table)
 
