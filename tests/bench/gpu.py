@@ -55,7 +55,7 @@ class Problem:
 def text_transformer(rows: int, width: int, layers: int, words: int) -> Problem:
     """The recipe's encoder, over texts that are all of `words` words."""
 
-    sizes = {"positions": words, "width": width, "heads": max(1, width // 64), "layers": layers}
+    sizes = {"positions": words, "width": width, "heads": 1 if width % 64 else width // 64, "layers": layers}
     ids = torch.randint(2, WORDS, (rows + rows // 8, words), generator=torch.Generator().manual_seed(0))
     encoder = partial(Encoder, WORDS, CLASSES, dropout=0.1, word_dropout=0.0, **sizes)
     return Problem(encoder, *_parts(ids, rows))
