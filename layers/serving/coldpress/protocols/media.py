@@ -71,7 +71,10 @@ def _csv(body: bytes, manifest: Manifest, settings: Settings) -> list[Tensor]:
     except (UnicodeDecodeError, csv.Error) as error:
         raise InvalidRequest(f"the body is no CSV in UTF-8: {error}") from None
     names = {info.name: info for info in manifest.inputs}
-    if lines and set(lines[0]) == set(names):
+    if not lines:
+        raise InvalidRequest("there is no row in the body; send at least one")
+    if len(names) > 1 or lines[0] == list(names):
+        _check_header(lines[0], names, manifest.model)
         header, rows = lines[0], lines[1:]
         for number, row in enumerate(rows, 1):
             if len(row) != len(header):
@@ -86,6 +89,23 @@ def _csv(body: bytes, manifest: Manifest, settings: Settings) -> list[Tensor]:
         scalar = len(info.shape) == batched(info)
         cells = [row[0] if scalar and len(row) == 1 else row for row in values]
     return rows_to_tensors(cells, manifest, settings)
+
+
+def _check_header(header: list[str], names: dict[str, TensorInfo], model: str) -> None:
+    if not any(name in names for name in header):
+        raise InvalidRequest(
+            f"{model} has several inputs; the CSV needs a first line that names them: {', '.join(names)}"
+        )
+    for name in header:
+        if name not in names:
+            raise InvalidRequest(
+                f"the CSV header has {name!r:.60}, and {model} has no such input; it has {', '.join(names)}"
+            )
+        if header.count(name) > 1:
+            raise InvalidRequest(f"the CSV header has {name!r:.60} more than once")
+    for name in names:
+        if name not in header:
+            raise InvalidRequest(f"the CSV header lacks the input {name!r:.60} of {model}")
 
 
 def _cell(info: TensorInfo, text: str, number: int) -> Any:
