@@ -28,7 +28,7 @@ def int8_static(source: Path, target: Path, rows: Rows | None, method: str) -> N
     after the last layer stay floats, so that scores and values are not rounded to 256 steps.
 
     Raises:
-        ValueError: there are no rows to calibrate with.
+        ValueError: there are no rows to calibrate with, or fewer than the one batch that the model takes.
     """
     from onnxruntime.quantization import (
         CalibrationMethod,
@@ -44,7 +44,7 @@ def int8_static(source: Path, target: Path, rows: Rows | None, method: str) -> N
     quantize_static(
         model,
         target,
-        _Reader(rows, _batch(model)),
+        _Reader(rows, _batch(model, len(next(iter(rows.values()))))),
         quant_format=QuantFormat.QDQ,
         op_types_to_quantize=[*OPERATORS, *(["Add"] if _residual(model) else [])],
         nodes_to_exclude=[node.name for node in model.graph.node if _adds_constant(node, model)],
@@ -74,15 +74,22 @@ class _Reader:
     def _read(rows: Rows, size: int) -> Iterator[dict[str, NDArray[Any]]]:
         count = len(next(iter(rows.values())))
         # A last, smaller batch would be refused by a model of one batch size.
-        for start in range(0, count - size + 1, size) if count >= size else ():
+        for start in range(0, count - size + 1, size):
             yield {name: column[start : start + size] for name, column in rows.items()}
 
 
-def _batch(model: onnx.ModelProto) -> int:
-    """The batch size that every input takes, BATCH where it is free."""
+def _batch(model: onnx.ModelProto, count: int) -> int:
+    """The batch size that every input takes; where it is free BATCH, or all of the rows if they are fewer.
+
+    Raises:
+        ValueError: the model takes batches of more than `count` rows.
+    """
     first = [entry.type.tensor_type.shape.dim[:1] for entry in model.graph.input]
     fixed = [dims[0].dim_value for dims in first if dims and dims[0].HasField("dim_value")]
-    return max(fixed, default=0) or BATCH
+    size = max(fixed, default=0)
+    if size > count:
+        raise ValueError(f"the model takes batches of {size} rows, and there are {count} to calibrate with")
+    return size or min(BATCH, count)
 
 
 def _residual(model: onnx.ModelProto) -> bool:

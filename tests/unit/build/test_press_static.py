@@ -18,7 +18,7 @@ from coldpress_build.press.gate import Gate
 from coldpress_build.press.heldout import HeldOut
 from coldpress_build.press.measure import ask
 from coldpress_build.press.press import Pressed, press
-from coldpress_build.press.static import calibration_rows, int8_static
+from coldpress_build.press.static import METHODS, calibration_rows, int8_static
 from coldpress_build.progress import Progress
 from coldpress_build.serving import ServedModel
 
@@ -183,23 +183,38 @@ def test_the_ending_of_values_stays_a_float(tmp_path: Path) -> None:
     assert np.corrcoef(given[:, 0], wanted[:, 0])[0, 1] > 0.999
 
 
-def test_a_fixed_batch_is_calibrated_with_such_batches(tmp_path: Path) -> None:
+def product(path: Path, batch: int | str) -> Path:
     weights = np.random.default_rng(0).normal(size=(16, 64)).astype(np.float32)
     graph = helper.make_graph(
         [helper.make_node("MatMul", ["x", "w"], ["y"])],
         "g",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [3, 16])],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [3, 64])],
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [batch, 16])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [batch, 64])],
         [numpy_helper.from_array(weights, "w")],
     )
     onnx.save(
         helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10),
-        tmp_path / "m.onnx",
+        path,
     )
+    return path
+
+
+@pytest.mark.parametrize("batch", [3, "n"])
+@pytest.mark.parametrize("method", METHODS)
+def test_twenty_rows_calibrate_a_fixed_batch_and_a_free_one(
+    tmp_path: Path, batch: int | str, method: str
+) -> None:
+    source = product(tmp_path / "m.onnx", batch)
     x = np.random.default_rng(1).normal(size=(20, 16)).astype(np.float32)
-    int8_static(tmp_path / "m.onnx", tmp_path / "s.onnx", {"x": x}, "minmax")
+    int8_static(source, tmp_path / "s.onnx", {"x": x}, method)
     operators = [node.op_type for node in onnx.load(tmp_path / "s.onnx").graph.node]
     assert "QuantizeLinear" in operators
+
+
+def test_fewer_rows_than_a_fixed_batch_are_named(tmp_path: Path) -> None:
+    source = product(tmp_path / "m.onnx", 3)
+    with pytest.raises(ValueError, match="batches of 3 rows, and there are 2 to calibrate with"):
+        int8_static(source, tmp_path / "s.onnx", {"x": np.zeros((2, 16), np.float32)}, "minmax")
 
 
 def test_calibration_rows_are_drawn_at_random() -> None:
