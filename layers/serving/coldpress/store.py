@@ -9,10 +9,9 @@ import mmap
 import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 
 from coldpress.aside import each
-from coldpress.errors import ColdpressError, Conflict, Internal, InvalidRequest, NotFound, Unavailable
+from coldpress.errors import ColdpressError, Conflict, Internal, InvalidRequest, Unavailable
 from coldpress.typed import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -32,7 +31,6 @@ HUGE_BYTES = 4 << 20
 TIMEOUT_SECONDS = 10
 CONNECT_TIMEOUT_SECONDS = 5
 RETRY_SECONDS = 5
-LONGEST_PAUSE_SECONDS = 1
 
 SCHEMES = ("s3", "gs", "az", "file", "memory")
 SIGNING_SCHEMES = ("s3://", "gs://", "az://")
@@ -108,9 +106,9 @@ class Store:
         read = self._read(key)
         if read is not None:
             return Blob(bytes(read.body), read.headers.get("etag", ""))
-        import obstore
+        from coldpress.objectstore import obstore, translated
 
-        with _translated(key):
+        with translated(key):
             answer = obstore.get(self._store, key)
             return Blob(bytes(answer.bytes()), answer.meta["e_tag"] or "")
 
@@ -120,10 +118,11 @@ class Store:
         if read is not None:
             unchanged = read.status == 304
             return None if unchanged else Blob(bytes(read.body), read.headers.get("etag", ""))
-        import obstore
         from obstore.exceptions import NotModifiedError
 
-        with _translated(key):
+        from coldpress.objectstore import obstore, translated
+
+        with translated(key):
             try:
                 answer = obstore.get(self._store, key, options={"if_none_match": etag})
             except NotModifiedError:
@@ -148,24 +147,24 @@ class Store:
 
     def head(self, key: str) -> Info:
         """Size, ETag and age, without the bytes. Raises `NotFound`."""
-        import obstore
+        from coldpress.objectstore import obstore, translated
 
-        with _translated(key):
+        with translated(key):
             return _info(obstore.head(self._store, key))
 
     def walk(self, prefix: str) -> Iterator[Info]:
         """Every object below `prefix`, in no particular order."""
-        import obstore
+        from coldpress.objectstore import obstore, translated
 
-        with _translated(prefix):
+        with translated(prefix):
             for page in obstore.list(self._store, prefix.rstrip("/")):
                 yield from map(_info, page)
 
     def folders(self, prefix: str) -> list[str]:
         """The names one level below `prefix`, as in a directory, sorted."""
-        import obstore
+        from coldpress.objectstore import obstore, translated
 
-        with _translated(prefix):
+        with translated(prefix):
             found = obstore.list_with_delimiter(self._store, prefix.rstrip("/"))
         return sorted(path.rsplit("/", 1)[-1] for path in found["common_prefixes"])
 
@@ -175,7 +174,9 @@ class Store:
         A file is mapped, not read. Raises `NotFound`, and `Internal` when the object is shorter.
         """
         if self.folder is not None:
-            return self._map(key, size)
+            from coldpress.folder import mapped
+
+            return mapped(self.folder, key, size)
         buffer = _memory(size)
         with memoryview(buffer) as view, view[:size] as part:
             self._fill(key, 0, part)
@@ -185,7 +186,7 @@ class Store:
         """As `fetch`, with the hash of the bytes, which is computed while they come in."""
         from coldpress.following import Following
 
-        buffer = self._map(key, size) if self.folder is not None else _memory(size)
+        buffer = self.fetch(key, size) if self.folder is not None else _memory(size)
         view = memoryview(buffer)
         hashed = Following(size, PART_BYTES, lambda start, end: view[start:end])
         try:
@@ -278,28 +279,20 @@ class Store:
         read = self._read(key, {"range": f"bytes={start}-{end - 1}"}, into)
         if read is not None:
             return len(read.body) if read.status == 206 else 0
-        import obstore
+        from coldpress.objectstore import obstore, translated
 
-        with _translated(key):
+        with translated(key):
             part = obstore.get_range(self._store, key, start=start, end=end)
         if len(part) == len(into):
             into[:] = memoryview(part)
         return len(part)
 
-    def _map(self, key: str, size: int) -> mmap.mmap:
-        # pathlib is not imported on the cold path
-        with _translated(key), open(f"{self.folder}/{key}", "rb") as file:  # noqa: PTH123
-            if os.fstat(file.fileno()).st_size != size:
-                raise Internal(f"{key} has another size than its manifest says ({size} bytes)")
-            # An empty file cannot be mapped.
-            return mmap.mmap(file.fileno(), size, access=mmap.ACCESS_COPY) if size else mmap.mmap(-1, 1)
-
     # ------------------------------------------------------------------ writing
     def create(self, key: str, data: bytes) -> str:
         """Writes an object that must not exist yet; its ETag. Raises `Conflict` when it does."""
-        import obstore
+        from coldpress.objectstore import obstore, translated
 
-        with _translated(key):
+        with translated(key):
             return obstore.put(self._store, key, data, mode="create", use_multipart=False)["e_tag"] or ""
 
     def upload(self, key: str, path: str) -> None:
@@ -307,9 +300,9 @@ class Store:
 
         Not conditional: the caller must own `key` (a version claims its folder first).
         """
-        import obstore
+        from coldpress.objectstore import obstore, translated
 
-        with _translated(key), open(path, "rb") as file:  # noqa: PTH123
+        with translated(key), open(path, "rb") as file:  # noqa: PTH123
             obstore.put(self._store, key, file)
 
     def replace(self, key: str, data: bytes, etag: str) -> str:
@@ -317,50 +310,44 @@ class Store:
 
         Raises `Conflict`; for an object that is gone `NotFound` or, on some stores, `Conflict` too.
         """
-        import obstore
+        from coldpress.objectstore import obstore, translated
 
         if not etag:
             # Stores read an empty condition as none, and would overwrite.
             raise Conflict(f"{key} cannot be replaced without the ETag it was read at")
-        with _translated(key):
+        with translated(key):
             if self.folder is None:
                 mode: Any = {"e_tag": etag}
                 return obstore.put(self._store, key, data, mode=mode, use_multipart=False)["e_tag"] or ""
-            with self._locked():
-                return self._replace_file(key, data, etag)
+            from coldpress.folder import later, locked
 
-    def _replace_file(self, key: str, data: bytes, etag: str) -> str:
-        import obstore
-
-        if self.head(key).etag != etag:
-            raise Conflict(f"{key} was changed by somebody else; read it again")
-        # A file's ETag is its inode, its time in microseconds and its size. Inodes are used again, and many
-        # kernels' file clocks tick every 4 ms only, or are set back: a value could get the ETag of an older
-        # one. So each gets a later time than the one before; other writers wait for the lock meanwhile.
-        path = f"{self.folder}/{key}"
-        later = os.stat(path).st_mtime_ns // 1000 * 1000 + 1000  # noqa: PTH116
-        obstore.put(self._store, key, data, use_multipart=False)
-        if os.stat(path).st_mtime_ns < later:  # noqa: PTH116
-            os.utime(path, ns=(later, later))
-        return self.head(key).etag
+            with locked(self.folder):
+                if self.head(key).etag != etag:
+                    raise Conflict(f"{key} was changed by somebody else; read it again")
+                # Other writers wait for the lock meanwhile.
+                with later(f"{self.folder}/{key}"):
+                    obstore.put(self._store, key, data, use_multipart=False)
+                return self.head(key).etag
 
     def overwrite(self, key: str, data: bytes) -> str:
         """Writes an object whole, whether it exists or not; its ETag. For records with one writer."""
-        import obstore
+        from coldpress.objectstore import obstore, translated
 
-        with _translated(key):
+        with translated(key):
             return obstore.put(self._store, key, data, use_multipart=False)["e_tag"] or ""
 
     def delete(self, key: str) -> None:
         """Removes an object; no error when there is none."""
-        import obstore
+        from coldpress.objectstore import obstore, translated
 
-        with _translated(key):
+        with translated(key):
             try:
                 if self.folder is None:
                     obstore.delete(self._store, key)
                 else:
-                    with self._locked():
+                    from coldpress.folder import locked
+
+                    with locked(self.folder):
                         obstore.delete(self._store, key)
             except FileNotFoundError:
                 return
@@ -374,23 +361,13 @@ class Store:
         """
         import datetime
 
-        import obstore
+        from coldpress.objectstore import obstore, translated
 
         if not self.url.startswith(SIGNING_SCHEMES):
             raise Unavailable(f"a {self.url.partition(':')[0]}:// store has no signed URLs of its own")
-        with _translated(key):
+        with translated(key):
             signing_store: Any = self._store
             return obstore.sign(signing_store, "PUT", key, datetime.timedelta(seconds=seconds))
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        """One writer at a time on a folder: obstore has no compare-and-swap for files."""
-        import fcntl
-
-        # Names that end like this are obstore's own for temporary files: they are never listed.
-        with open(f"{self.folder}/.lock#0", "a+b") as lock:  # noqa: PTH123
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
 
 
 def _memory(size: int) -> mmap.mmap:
@@ -405,58 +382,13 @@ def _memory(size: int) -> mmap.mmap:
 
 
 def _open(url: str, folder: str | None) -> "ObjectStore":
-    from obstore.store import LocalStore, from_url
+    from coldpress import objectstore
 
     try:
-        if folder is not None:
-            return LocalStore(folder or "/", mkdir=True)
-        from datetime import timedelta
-
-        return from_url(
-            url,
-            retry_config={
-                "retry_timeout": timedelta(seconds=RETRY_SECONDS),
-                "backoff": {"max_backoff": timedelta(seconds=LONGEST_PAUSE_SECONDS)},
-            },
-            client_options={
-                "timeout": f"{TIMEOUT_SECONDS}s",
-                "connect_timeout": f"{CONNECT_TIMEOUT_SECONDS}s",
-                # Plain HTTP only where the endpoint itself says so: a stand-in on this machine.
-                "allow_http": os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://"),
-            },
-        )
+        return objectstore.opened(url, folder, CONNECT_TIMEOUT_SECONDS, TIMEOUT_SECONDS, RETRY_SECONDS)
     except Exception as error:
-        raise StoreUnusable(f"cannot use the store {url!r}: {_reason(error)}") from error
+        raise StoreUnusable(f"cannot use the store {url!r}: {objectstore.reason(error)}") from error
 
 
 def _info(meta: Any) -> Info:
     return Info(meta["path"], meta["size"], meta["e_tag"] or "", meta["last_modified"].timestamp())
-
-
-@contextmanager
-def _translated(key: str) -> Iterator[None]:
-    """obstore's exceptions as ours."""
-    from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
-
-    try:
-        yield
-    except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
-        # A wrong bucket must not look like a missing key, model or API key.
-        if "<Code>NoSuchBucket" in str(error):
-            raise Unavailable(f"object storage failed at {key}: {_reason(error)}") from error
-        raise NotFound(f"{key} is not in the store") from None
-    except (AlreadyExistsError, PreconditionError):
-        raise Conflict(f"{key} was written by somebody else first") from None
-    except ValueError as error:
-        raise InvalidRequest(f"{key!r} is no object key: {error}") from None
-    except (BaseError, OSError) as error:
-        if "Not a directory (os error" in str(error):  # a folder has no a/b while a is a file
-            raise NotFound(f"{key} is not in the store") from None
-        raise Unavailable(f"object storage failed at {key}: {_reason(error)}") from error
-
-
-def _reason(error: Exception) -> str:
-    """S3's own code and message, else the last part of the first line: without URLs, and on one line."""
-    text = str(error)
-    code, message = (text.partition(f"<{tag}>")[2].partition("<")[0] for tag in ("Code", "Message"))
-    return f"{code}: {message}" if code else text.partition("\n")[0].rpartition(" - ")[2]

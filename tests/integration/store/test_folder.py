@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from coldpress.folder import locked
 from coldpress.probe import probe
 from coldpress.store import Store, StoreUnusable
 
@@ -94,7 +95,7 @@ def test_the_lock_holds_others_off(tmp_path: Path) -> None:
         Store(f"file://{tmp_path}").replace("a", b"2", etag)
         done.set()
 
-    with store._locked():
+    with locked(str(tmp_path)):
         thread = threading.Thread(target=write)
         thread.start()
         assert not done.wait(0.2)
