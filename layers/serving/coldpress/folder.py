@@ -1,4 +1,4 @@
-"""What makes a folder an object store: obstore has no compare-and-swap for files, and copies when it reads."""
+"""What makes a folder an object store: obstore has no compare-and-swap for files, and copies to read."""
 
 import mmap
 import os
