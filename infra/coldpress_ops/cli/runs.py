@@ -136,8 +136,8 @@ def _print_table(newest: "list[Run]") -> None:
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in ("run", "state", "on", "took", "publishes"):
-        # Never cut nor folded: it is copied into the next command.
-        table.add_column(column, overflow="fold", no_wrap=column == "run")
+        # Never cut nor folded: the one is copied into the next command, the other is a word.
+        table.add_column(column, overflow="fold", no_wrap=column in ("run", "state"))
     for run in newest:
         state = f"{run.state} ({run.attempts} attempts)" if run.attempts > 1 else run.state
         style = STYLES.get(run.state)

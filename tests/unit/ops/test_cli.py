@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from coldpress import __version__
+from coldpress import __version__, runs
 from coldpress_ops.cli import app
+from coldpress_ops.jobs.local import store_of
 
 COMMANDS = [
     "up",
@@ -190,3 +191,11 @@ def test_a_reader_that_goes_away(deployment: Any) -> None:
     process.stderr.close()
     process.wait(timeout=30)
     assert err == b""
+
+
+def test_the_list_of_runs_folds_neither_ids_nor_states(tmp_path: Path) -> None:
+    store = store_of(tmp_path, make=True)
+    order = runs.order("text-transformer", on="local", publish="a-model-with-quite-a-long-name")
+    runs.create(store, order._replace(state="succeeded"))
+    lines = run("runs", "--state", str(tmp_path)).stdout.splitlines()
+    assert any(order.id in line and "succeeded" in line for line in lines)
