@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from coldpress.errors import ColdpressError
+
 if TYPE_CHECKING:
     from coldpress_ops.client import Client
 
@@ -14,8 +16,16 @@ def publish_pressed(client: "Client", name: str, model: Path, original: Path | N
     It is None where the press changed nothing.
 
     Raises:
-        ColdpressError: an upload was refused or did not get ready in time; what was published stays.
+        ColdpressError: an upload was refused or did not get ready in time, or the deployment does not answer;
+            the message says how to publish `model` later. What was published stays.
     """
+    try:
+        return _publish(client, name, model, original)
+    except ColdpressError as error:
+        raise ColdpressError(f"{error}; the model is kept: coldpress publish {name} {model}") from error
+
+
+def _publish(client: "Client", name: str, model: Path, original: Path | None) -> str:
     if original is None:
         return f"{name} version {client.publish(name, model).version} is ready"
     before = client.publish(name, original, None).version

@@ -86,6 +86,7 @@ def press(
 
     if publish:
         check_name(publish)  # before the work, not after
+        connect(url, key, state).close()
     # onnx, numpy and scikit-learn take seconds to import.
     from coldpress_build.press.gate import Gate
     from coldpress_build.pressing import press_file

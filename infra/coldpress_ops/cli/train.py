@@ -97,6 +97,8 @@ def train(
         given = dict(pair.split("=", 1) for pair in pairs)
         order = Order(recipe, given, data or "", publish, nodes, gpus, expected_minutes)
         return order_run(order, on, state, stage, region, follow=follow, json=json)
+    if publish:
+        connect(url, key, state).close()  # a URL or a key that cannot be one: before the training too
     from coldpress_build.checkpoints import Checkpoints
     from coldpress_build.pipeline import run
 

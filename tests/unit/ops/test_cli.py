@@ -199,3 +199,11 @@ def test_the_list_of_runs_folds_neither_ids_nor_states(tmp_path: Path) -> None:
     runs.create(store, order._replace(state="succeeded"))
     lines = run("runs", "--state", str(tmp_path)).stdout.splitlines()
     assert any(order.id in line and "succeeded" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    "command", [("train", "tabular-mlp", "--data", "none.csv"), ("press", "none.onnx", "--data", "none.csv")]
+)
+def test_a_url_that_cannot_be_one_is_refused_before_the_work(command: tuple[str, ...]) -> None:
+    result = run(*command, "--publish", "wine", "--url", "nowhere")
+    assert (result.exit_code, "'nowhere' is no URL of a deployment" in result.stderr) == (1, True)
