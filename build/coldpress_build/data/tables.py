@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import zipfile
+import zlib
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -174,8 +176,18 @@ def _installed(package: str) -> bool:
 
 
 def _npz(path: Path) -> dict[str, Column]:
-    with np.load(path, allow_pickle=False) as archive:
-        found = {name: archive[name] for name in archive.files}
+    # np.load would also take a single array, and calls whatever else there is pickled data.
+    with path.open("rb") as file:
+        if not zipfile.is_zipfile(file):
+            raise ValueError("it is no archive of arrays as numpy.savez writes it, or not all of one")
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            found = {name: archive[name] for name in archive.files}
+    except (zipfile.BadZipFile, zlib.error) as error:
+        raise ValueError(f"the archive is damaged: {error}") from error
+    for name, array in found.items():
+        if np.ndim(array) == 0:  # numpy gives a file that is no array as bytes
+            raise ValueError(f"{name!r} in it is no array of rows")
     return {name: array.astype(object) if array.dtype.kind == "U" else array for name, array in found.items()}
 
 

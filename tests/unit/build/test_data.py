@@ -1,6 +1,7 @@
 """Texts with labels, their division, and tables from files."""
 
 import re
+import zipfile
 from collections import Counter
 from itertools import chain
 from pathlib import Path
@@ -238,6 +239,36 @@ def test_the_sets_of_scikit_learn(name: str, rows: int, columns: int, classes: i
     data = PACKAGED[name]()
     assert (len(data), len(data.columns), len(data.classes)) == (rows, columns, classes)
     assert all(column.isidentifier() for column in data.columns)
+
+
+def test_an_npz_that_is_none_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "rows.npz"
+    np.savez(path, x=np.arange(50.0))
+    whole = path.read_bytes()
+    changed = bytearray(whole)
+    changed[200] ^= 255
+    np.save(tmp_path / "one.npy", np.ones(3))
+    contents = {
+        b"no archive": "no archive of arrays",
+        (tmp_path / "one.npy").read_bytes(): "no archive of arrays",
+        whole[:-60]: "no archive of arrays",
+        bytes(changed): "the archive is damaged",
+    }
+    for content, message in contents.items():
+        path.write_bytes(content)
+        with pytest.raises(DataError, match=rf"is not what \.npz means: .*{message}"):
+            read_table(path)
+
+
+def test_what_is_no_array_of_rows_in_an_npz_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "rows.npz"
+    np.savez(path, x=np.arange(5.0), scale=np.float32(3))
+    with pytest.raises(DataError, match="'scale' in it is no array of rows"):
+        read_table(path)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("notes.txt", "no array")
+    with pytest.raises(DataError, match=r"'notes\.txt' in it is no array of rows"):
+        read_table(path)
 
 
 def test_npz_is_read_without_pickles(tmp_path: Path) -> None:
