@@ -47,7 +47,7 @@ def split(data: Dataset, validation: float, test: float, seed: int, limit: int =
     except ValueError as error:
         raise DataError(
             f"{data.name}: {len(rows)} rows{_rarest(data)} cannot be divided with validation={validation} "
-            f"and test={test}: {error}"
+            f"and test={test}; give more rows{', or leave out classes of few rows' if data.classes else ''}"
         ) from error
     return Parts(data.take(train), data.take(chosen), data.take(last))
 

@@ -131,7 +131,7 @@ def test_the_seed_decides_the_parts() -> None:
 def test_too_few_rows_of_a_class_are_an_error() -> None:
     with pytest.raises(DataError, match=r"^some: 3 rows, 1 of class 'b', cannot be divided"):
         split(texts_of(["x", "y", "z"], ["a", "a", "b"]), 0.1, 0.1, 0)
-    with pytest.raises(DataError, match=r"^some: 2 rows cannot be divided"):
+    with pytest.raises(DataError, match=r"^some: 2 rows cannot be divided with .*test=0\.1; give more rows$"):
         split(values_of([1.0, 2.0]), 0.1, 0.1, 0)
 
 
