@@ -40,11 +40,10 @@ def small(body: bytes) -> Any:
     try:
         text = body.decode()
         value, end = _scan(text, 0)
-        if end == len(text):
-            return value
     except (StopIteration, ValueError):
-        pass  # other encodings, white space in front, or it is no JSON: there it is all looked at
-    return json.loads(body)
+        # Another encoding, white space in front, or no JSON: there all of that is looked at.
+        return json.loads(body)
+    return value if end == len(text) else json.loads(body)
 
 
 def large_list(numbers: list[Any]) -> str:

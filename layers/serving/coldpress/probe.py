@@ -1,6 +1,7 @@
 """Whether a store keeps conditional writes: without them two writers could lose each other's versions."""
 
 import os
+from contextlib import suppress
 
 from coldpress.errors import Conflict
 from coldpress.store import Store, StoreUnusable
@@ -23,11 +24,8 @@ def probe(store: Store) -> None:
 
 def prove(store: Store, key: str, data: bytes, etag: str) -> None:
     """Asks with an object of the caller's, which is `data` at `etag` and stays so. Raises `StoreUnusable`."""
-    try:
+    with suppress(Conflict):
         store.create(key, data)
-    except Conflict:
-        pass
-    else:
         raise _ignores(store, "If-None-Match: *")
     try:
         store.replace(key, data, f'"{"0" * 32}"')

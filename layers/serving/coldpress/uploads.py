@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import time
+from contextlib import suppress
 
 from coldpress.errors import Conflict, Forbidden, InvalidRequest, NotFound
 from coldpress.registry import DEFAULT_ALIAS, check_name
@@ -112,11 +113,8 @@ def upload_of(store: Store, key: str) -> Upload:
     check_name(model)
     token, _, filename = rest.partition("/")
     if filename and "/" not in filename:
-        try:
+        with suppress(NotFound):
             record = json.loads(store.get(f"{INCOMING}{model}/{token}/{RECORD}").data)
-        except NotFound:
-            pass
-        else:
             return Upload(model, token, key, record["alias"], record.get("session", {}))
     return Upload(model, hashlib.sha256(key.encode()).hexdigest()[:24], key)
 

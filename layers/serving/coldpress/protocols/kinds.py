@@ -35,7 +35,7 @@ def tensor_of(row: Any, settings: Settings) -> Tensor | None:
         ):
             return Tensor(name, datatype, sizes, packer.pack(*data))
     except (KeyError, TypeError, OverflowError, struct.error):
-        pass  # another kind, or not as many numbers, or one that does not fit
+        return None  # another kind, or not as many numbers, or one that does not fit
     return None
 
 
