@@ -90,9 +90,20 @@ def _until_answered(
             time.sleep(ASK_AGAIN_SECONDS)
         return time.monotonic() - began
     finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+        # BentoML's workers are in sessions of their own: killing the group alone would leave them behind.
+        for pid in _family(process.pid):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         process.wait()
+
+
+def _family(pid: int) -> list[int]:
+    """A process and all that it and its children have started, it first."""
+    children: list[str] = []
+    with contextlib.suppress(OSError):
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            children += (task / "children").read_text().split()
+    return [pid, *(one for child in children for one in _family(int(child)))]
 
 
 def _answers(port: int, path: str, body: str) -> bool:
