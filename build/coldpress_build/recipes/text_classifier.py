@@ -8,18 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-import onnx
 import torch
 from torch import Tensor, nn
 
-from coldpress_build.baseline import Baseline, text_baseline
 from coldpress_build.config import within
-from coldpress_build.data.dataset import Dataset
 from coldpress_build.data.split import Parts
 from coldpress_build.recipes.recipe import Prepared
 from coldpress_build.recipes.settings import Settings
-from coldpress_build.recipes.words import WARM_UP, WordReader, load_texts
+from coldpress_build.recipes.words import TextRecipe, WordReader
 from coldpress_build.search import COMMON, Choice, OneOf, Uniform
 from coldpress_build.text.tokeniser import PAD, UNKNOWN
 
@@ -86,37 +82,18 @@ class Network(nn.Module):
         return logits
 
 
-class TextClassifier:
+class TextClassifier(TextRecipe):
     """Learns which class a text belongs to, from texts with a label each."""
 
     name = "text-classifier"
     config = Config
-
-    def load(self, source: str | None, config: Config) -> Dataset:
-        """A file with the columns `text` and `label`, or the movie review snippets."""
-        return load_texts(source, config.target)
-
-    def split(self, data: Dataset, config: Config) -> Parts:
-        """By the configuration's shares and seed."""
-        return config.parts(data)
-
-    def baseline(self, parts: Parts) -> Baseline:
-        """TF-IDF and logistic regression."""
-        return text_baseline(parts)
 
     def prepare(self, parts: Parts, config: Config) -> Prepared:
         """Learn the vocabulary of the training part."""
         classes = parts.train.classes
         reader = WordReader.learn(parts.train, config.min_count, config.max_words)
 
-        def graph(network: nn.Module) -> onnx.ModelProto:
-            return reader.graph(network, classes, "text_classifier")
+        def build(scale: float) -> nn.Module:
+            return Network(reader.tokeniser.size, len(classes), config, scale)
 
-        return Prepared(
-            build=lambda scale: Network(reader.tokeniser.size, len(classes), config, scale),
-            batches=reader.batches,
-            table=reader.table,
-            graph=graph,
-            warm_up={"text": np.array(WARM_UP, object)},
-            longer=reader.longer,
-        )
+        return reader.prepared(classes, "text_classifier", build)
