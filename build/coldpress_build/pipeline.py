@@ -1,7 +1,6 @@
 """A training run from data to a pressed model: data, baseline, train, export, press, report."""
 
 import tempfile
-from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -32,7 +31,6 @@ from coldpress_build.result import Learned, RunResult
 from coldpress_build.sweep import as_toml
 from coldpress_build.training import processes
 from coldpress_build.training.resuming import own
-from coldpress_build.training.stopping import interruptible
 from coldpress_build.training.tracking import check_installed, tracking
 from coldpress_build.training.tracking.tracker import Tracker
 
@@ -65,14 +63,13 @@ def run(
     Raises:
         BuildError: the recipe is unknown, the data is no good, training fails, or the exported graph does not
             answer as the trained network does.
-        Interrupted: SIGTERM came, and there are `checkpoints` to go on from.
+        Interrupted: SIGTERM came while it trained, and there are `checkpoints` to go on from.
     """
     progress = Progress(silent=silent or not processes.first())
     kind = find(recipe)
     config = kind.config() if config is None else config
     check_installed(config)
-    with interruptible("the same command with --resume goes on") if checkpoints else nullcontext():
-        return _run(kind, config, out, data, gate or Gate(), checkpoints, extras or Extras(), progress)
+    return _run(kind, config, out, data, gate or Gate(), checkpoints, extras or Extras(), progress)
 
 
 def _run(

@@ -18,6 +18,7 @@ from coldpress.store import Store
 from coldpress.uploads import Upload, new_upload
 from coldpress_build.errors import DataError
 from coldpress_build.job.launch import REASON_VARIABLE, place
+from coldpress_build.training.stopping import interruptible
 
 MODEL, ORIGINAL = "model.onnx", "model.fp32.onnx"
 UNPRESSED = "fp32"
@@ -31,10 +32,11 @@ def work(environment: Mapping[str, str]) -> int:
     store = Store(here.store)
     run = runs.read(store, here.run)
     try:
-        if not run.metrics:
-            _train(store, run)
-        if _is_first(environment):
-            _finish(store, run)
+        with interruptible("another attempt goes on"):
+            if not run.metrics:
+                _train(store, run)
+            if _is_first(environment):
+                _finish(store, run)
     except ColdpressError as error:
         print(f"error: {error}", file=sys.stderr, flush=True)  # noqa: T201
         status: int = getattr(error, "exit_status", FAILURE)

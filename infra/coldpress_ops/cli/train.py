@@ -1,5 +1,6 @@
 """`coldpress train`."""
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -77,36 +78,46 @@ def train(
 
     Example: coldpress train tabular-mlp --data iris
     """
-    # torch takes seconds to import: not for a name that is no recipe.
-    from coldpress_build.config import override
-    from coldpress_build.recipes import find
+    from coldpress_build.training.stopping import interruptible
 
-    kind = find(recipe).config
-    if list_settings:
-        return show_settings(kind)
-    pairs = chosen(kind, config, target, settings)
-    configured = override(kind, pairs)
-    if publish:
-        from coldpress.registry import check_name
+    # A job that was ordered goes on by itself.
+    with nullcontext() if on else interruptible("the same command with --resume goes on"):
+        # torch takes seconds to import: not for a name that is no recipe.
+        from coldpress_build.config import override
+        from coldpress_build.recipes import find
 
-        check_name(publish)  # before the training, not after
-    if on:
-        only_here(folds, trials, slice_by)
-        from coldpress_ops.jobs.orders import Order
+        kind = find(recipe).config
+        if list_settings:
+            return show_settings(kind)
+        pairs = chosen(kind, config, target, settings)
+        configured = override(kind, pairs)
+        if publish:
+            from coldpress.registry import check_name
 
-        given = dict(pair.split("=", 1) for pair in pairs)
-        order = Order(recipe, given, data or "", publish, nodes, gpus, expected_minutes)
-        return order_run(order, on, state, stage, region, follow=follow, json=json)
-    if publish:
-        connect(url, key, state).close()  # a URL or a key that cannot be one: before the training too
-    from coldpress_build.checkpoints import Checkpoints
-    from coldpress_build.pipeline import run
+            check_name(publish)  # before the training, not after
+        if on:
+            only_here(folds, trials, slice_by)
+            from coldpress_ops.jobs.orders import Order
 
-    besides = extras(folds, trials, slice_by, pairs, state)
-    kept = Checkpoints.at(checkpoints or state / "checkpoints", resume=resume)
-    result = run(
-        recipe, configured, out or state / "runs", data=data, checkpoints=kept, extras=besides, silent=quiet
-    )
+            given = dict(pair.split("=", 1) for pair in pairs)
+            order = Order(recipe, given, data or "", publish, nodes, gpus, expected_minutes)
+            return order_run(order, on, state, stage, region, follow=follow, json=json)
+        if publish:
+            connect(url, key, state).close()  # a URL or a key that cannot be one: before the training too
+        from coldpress_build.checkpoints import Checkpoints
+        from coldpress_build.pipeline import run
+
+        besides = extras(folds, trials, slice_by, pairs, state)
+        kept = Checkpoints.at(checkpoints or state / "checkpoints", resume=resume)
+        result = run(
+            recipe,
+            configured,
+            out or state / "runs",
+            data=data,
+            checkpoints=kept,
+            extras=besides,
+            silent=quiet,
+        )
     if json:
         print_json({"folder": str(result.folder), "model": str(result.model)} | result.metrics())
     else:

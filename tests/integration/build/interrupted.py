@@ -25,7 +25,7 @@ from coldpress_build.checkpoints import Checkpoints
 from coldpress_build.data.batches import Batch, Batches
 from coldpress_build.engine import Training, fit
 from coldpress_build.progress import Progress
-from coldpress_build.training.stopping import Interrupted
+from coldpress_build.training.stopping import Interrupted, interruptible
 
 HOW = Training(
     epochs=3,
@@ -78,8 +78,11 @@ def forked(work: Callable[[], str], answer: Path) -> int:
     if process:
         return process
     status = 1
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # outside of the fit, whose end is what counts
     try:
-        answer.write_text(work())
+        with interruptible("the next one goes on"):
+            done = work()
+        answer.write_text(done)
         status = 0
     except Interrupted as error:
         status = error.exit_status

@@ -1,6 +1,10 @@
 """The parts of the training engine: settings, order of the rows, losses, schedules, what goes on."""
 
 import math
+import os
+import signal
+import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,12 +20,12 @@ from coldpress_build.data.batches import Batches
 from coldpress_build.engine import Epoch, Fit, Training, fit
 from coldpress_build.errors import BuildError, ConfigurationError
 from coldpress_build.progress import Progress
-from coldpress_build.training import processes
+from coldpress_build.training import processes, stopping
 from coldpress_build.training.losses import Loss
 from coldpress_build.training.optimisers import share_of
 from coldpress_build.training.order import Order
 from coldpress_build.training.resuming import own
-from coldpress_build.training.stopping import Interrupted
+from coldpress_build.training.stopping import Interrupted, asked, interruptible
 from coldpress_build.training.tracking.tracker import NOWHERE, Tracker, Watching
 
 POINTS = torch.randn(60, 2, generator=torch.Generator().manual_seed(0))
@@ -222,9 +226,6 @@ class Ends(nn.Linear):
     def forward(self, points: Tensor) -> Tensor:
         self.calls_left -= 1
         if self.calls_left == 0:
-            import os
-            import signal
-
             os.kill(os.getpid(), signal.SIGTERM)
         return super().forward(points)
 
@@ -241,6 +242,45 @@ def test_sigterm_keeps_the_moment_even_within_a_validation(call: int, tmp_path: 
     resumed, network = fitted(nn.Linear(2, 2), checkpoints=Checkpoints(f"file://{tmp_path}", "fit"))
     assert resumed.epochs == whole.epochs
     assert torch.equal(network.weight, expected.weight)  # type: ignore[arg-type]
+
+
+def _asked_too_late() -> None:
+    with interruptible("come again"):
+        with asked() as stop:
+            signal.raise_signal(signal.SIGTERM)
+            assert stop.wanted
+        pytest.fail("went on")
+
+
+def _asked_within_a_tool() -> None:
+    with interruptible("come again"):
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        except Exception as error:
+            pytest.fail(f"taken for the tool's own: {error}")
+        pytest.fail("went on")
+
+
+def _asked_within_a_finaliser() -> None:
+    class Closes:
+        def __del__(self) -> None:
+            signal.raise_signal(signal.SIGTERM)
+
+    with interruptible("come again"):
+        Closes()
+        time.sleep(60)
+        pytest.fail("went on")
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("lose", [_asked_too_late, _asked_within_a_tool, _asked_within_a_finaliser])
+def test_a_sigterm_is_never_lost(lose: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it was sent to could take longer than the 30 s until SIGKILL."""
+    monkeypatch.setattr(stopping, "REMIND_SECONDS", 0.05)
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(Interrupted, match="stopped by SIGTERM; come again"):
+        lose()
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_a_finished_fit_is_not_fitted_again(tmp_path: Path) -> None:
