@@ -53,6 +53,10 @@ class Progress:
         """What happens now."""
         self._status.update(f"{self._stage}: {self._part}{what}")
 
+    def note(self, what: str) -> None:
+        """What is worth a line that stays, before the stage's own."""
+        self.console.print(f"{self._stage:<10}{what}", markup=False, soft_wrap=True)
+
     def conclude(self, outcome: str) -> None:
         """What this stage's finished line will say."""
         self._outcome = outcome

@@ -1,12 +1,19 @@
 """Publishing what the press made, with the model it was made of behind it."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from coldpress.errors import ColdpressError
+from coldpress.errors import ColdpressError, NotFound
 
 if TYPE_CHECKING:
     from coldpress_ops.client import Client
+
+
+def check_deployment(client: "Client", name: str) -> None:
+    """Raises now what would be raised after hours of work: nothing answers, or not to this key."""
+    with suppress(NotFound):
+        client.model(name)
 
 
 def publish_pressed(client: "Client", name: str, model: Path, original: Path | None) -> str:

@@ -1,9 +1,10 @@
-"""`coldpress press` on any ONNX model, published with the way back behind it."""
+"""`coldpress press` on any ONNX model, published with the way back behind it; `--publish` in general."""
 
 import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 WIDTH, HIDDEN = 64, 4096
@@ -74,3 +75,17 @@ def test_the_original_stays_published_behind_what_was_made_of_it(deployment, sav
     np.testing.assert_allclose(before, np.tanh(data["x"][0] @ w) @ v, rtol=1e-4, atol=1e-2)
     assert now != before
     assert np.argmax(now) == np.argmax(before) == data["label"][0]
+
+
+@pytest.mark.parametrize("command", [("train", "tabular-mlp"), ("press", "model.onnx", "--data", "rows.csv")])
+def test_what_cannot_be_published_is_told_before_the_work(
+    deployment, tmp_path: Path, command: tuple[str, ...]
+):
+    options = ("--publish", "later", "--state", str(tmp_path))
+    done = deployment.coldpress(*command, *options, "--key", "cp_unknown")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("error: unknown API key; create one with: coldpress keys create")
+    done = deployment.coldpress(*command, *options, "--url", "http://127.0.0.1:9")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("error: cannot reach http://127.0.0.1:9; ")
+    assert list(tmp_path.iterdir()) == []

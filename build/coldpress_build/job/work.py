@@ -32,7 +32,7 @@ def work(environment: Mapping[str, str]) -> int:
     store = Store(here.store)
     run = runs.read(store, here.run)
     try:
-        with interruptible("another attempt goes on"):
+        with interruptible("the next attempt, if there is one, goes on"):
             if not run.metrics:
                 _train(store, run)
             if _is_first(environment):

@@ -65,7 +65,7 @@ def fit(
             before = state.unpack(kept, checkpoints.where)
             work.restore(before, checkpoints.where)
             started -= before["seconds"]
-            progress.tell(f"went on at step {work.steps}, in epoch {work.epoch}")
+            progress.note(f"goes on after step {work.steps}, in epoch {work.epoch}: {checkpoints.where}")
         keeper = _Keeper(work, checkpoints, stop, started)
         for epoch in work.epochs:
             tracker.epoch(seed, epoch)
@@ -130,7 +130,7 @@ class _Keeper:
         work.world.wait()
         raise Interrupted(
             f"stopped by SIGTERM in epoch {min(work.epoch, work.how.epochs)}; {self._where} has a checkpoint "
-            f"of step {work.steps}: the same command with --resume goes on from there"
+            f"of step {work.steps}"
         )
 
     def finish(self) -> None:

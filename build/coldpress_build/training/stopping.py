@@ -49,7 +49,10 @@ class _Asked(BaseException):
 
 @contextmanager
 def interruptible(what_then: str) -> Iterator[None]:
-    """SIGTERM inside the block ends it at once: `finally` removes partial files, `Interrupted` comes out."""
+    """SIGTERM inside the block ends it at once: `finally` removes partial files, `Interrupted` comes out.
+
+    Its message says `what_then`; so does that of an `Interrupted` that is raised inside.
+    """
     stop = Stop()
 
     def end(number: int, frame: FrameType | None) -> None:
@@ -67,6 +70,8 @@ def interruptible(what_then: str) -> Iterator[None]:
                     signal.setitimer(signal.ITIMER_REAL, 0)
     except _Asked:
         raise Interrupted(f"stopped by SIGTERM; {what_then}") from None
+    except Interrupted as error:
+        raise Interrupted(f"{error}; {what_then}") from None
 
 
 @contextmanager

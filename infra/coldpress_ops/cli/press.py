@@ -85,8 +85,11 @@ def press(
     from coldpress.threads import threads_for
 
     if publish:
+        from coldpress_ops.publishing import check_deployment
+
         check_name(publish)  # before the work, not after
-        connect(url, key, state).close()
+        with connect(url, key, state) as client:
+            check_deployment(client, publish)
     # onnx, numpy and scikit-learn take seconds to import.
     from coldpress_build.press.gate import Gate
     from coldpress_build.pressing import press_file

@@ -103,7 +103,10 @@ def train(
             order = Order(recipe, given, data or "", publish, nodes, gpus, expected_minutes)
             return order_run(order, on, state, stage, region, follow=follow, json=json)
         if publish:
-            connect(url, key, state).close()  # a URL or a key that cannot be one: before the training too
+            from coldpress_ops.publishing import check_deployment
+
+            with connect(url, key, state) as client:
+                check_deployment(client, publish)
         from coldpress_build.checkpoints import Checkpoints
         from coldpress_build.pipeline import run
 

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -67,13 +68,15 @@ def test_resumed_it_has_the_losses_of_one_go_to_the_last_digit(tmp_path: Path) -
     assert (process.returncode, printed) == (RETRY_EXIT, ""), told
     (line,) = told.splitlines()
     assert line.startswith("error: stopped by SIGTERM in epoch ")
-    assert line.endswith("the same command with --resume goes on from there")
+    assert line.endswith("the same command with --resume goes on")
     assert list((state / "runs").iterdir()) == []
 
     # It is ended once more in the press, which takes what its tools raise for a candidate that is no good.
     with started(tmp_path, "--resume") as process:
         assert process.stderr
+        lines = []
         for line in process.stderr:
+            lines.append(line)
             if line.startswith("export "):
                 break
         found = written(state)
@@ -81,6 +84,7 @@ def test_resumed_it_has_the_losses_of_one_go_to_the_last_digit(tmp_path: Path) -
         process.send_signal(signal.SIGTERM)
         _, told = process.communicate(timeout=100)
     assert process.returncode == RETRY_EXIT, told
+    assert any(re.match(r"train +goes on after step [1-9]\d*, in epoch \d+: file://", line) for line in lines)
     assert told.endswith("error: stopped by SIGTERM; the same command with --resume goes on\n")
     assert found == expected
     assert list((state / "runs").iterdir()) == []

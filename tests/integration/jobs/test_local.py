@@ -114,7 +114,7 @@ def test_an_interrupted_run_goes_on_where_it_was(state: Path, rows: Path, launch
     os.kill(job, signal.SIGTERM)
     told = until(state, run, lambda now: now.attempts == 2)
     assert told.state == "running"
-    assert "goes on from there" in runs.logs(store, run).text
+    assert "; the next attempt, if there is one, goes on" in runs.logs(store, run).text
     assert any(store.walk(f"{run.folder}checkpoints"))
 
 

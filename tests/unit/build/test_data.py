@@ -1,12 +1,17 @@
 """Texts with labels, their division, and tables from files."""
 
+import datetime
+import json
 import re
 import zipfile
 from collections import Counter
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pyarrow
+import pyarrow.parquet
 import pytest
 
 from coldpress_build.data.dataset import Dataset
@@ -170,10 +175,38 @@ def test_what_is_missing_in_a_column_of_numbers_is_nan(tmp_path: Path) -> None:
     assert table["t"].tolist() == ["", "x"]
 
 
-def test_parquet_needs_a_package_that_reads_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("coldpress_build.data.tables.find_spec", lambda _: None)
-    with pytest.raises(DataError, match=r"reading Parquet takes pyarrow or polars; pip install pyarrow"):
-        read_table(write(tmp_path, "rows.parquet", ""))
+def parquet(folder: Path, **columns: Any) -> Path:
+    pyarrow.parquet.write_table(pyarrow.table(columns), folder / "rows.parquet")
+    return folder / "rows.parquet"
+
+
+def test_parquet_is_read_as_json_lines_are(tmp_path: Path) -> None:
+    rows = [
+        {"text": "a", "n": 1, "x": 0.5, "yes": True, "v": [1.0, 2.0], "gap": None, "name": None},
+        {"text": "ä", "n": 2, "x": 1.5, "yes": False, "v": [3.0, 4.0], "gap": 3, "name": "x"},
+    ]
+    written = parquet(tmp_path, **{name: [row[name] for row in rows] for name in rows[0]})
+    found = read_table(written)
+    expected = read_table(write(tmp_path, "rows.jsonl", "\n".join(map(json.dumps, rows))))
+    assert list(found) == list(expected)
+    for name, column in found.items():
+        assert column.dtype == expected[name].dtype, name
+        np.testing.assert_array_equal(column, expected[name])
+
+
+def test_parquet_of_dates_or_of_dictionaries(tmp_path: Path) -> None:
+    dated = parquet(tmp_path, day=[datetime.date(2026, 1, 2)])
+    with pytest.raises(
+        DataError, match=r"'day' holds datetime.date\(2026, 1, 2\), which is neither text nor"
+    ):
+        read_table(dated)
+    named = parquet(tmp_path, town=pyarrow.array(["Rome", "Oslo", "Rome"]).dictionary_encode())
+    assert read_table(named)["town"].tolist() == ["Rome", "Oslo", "Rome"]
+
+
+def test_a_folder_is_no_table(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"is a folder; this takes one file that ends with \.jsonl, \.csv"):
+        read_table(tmp_path)
 
 
 TABLE = (
@@ -295,7 +328,7 @@ def test_npz_is_read_without_pickles(tmp_path: Path) -> None:
         ("rows.jsonl", '{"a": [1]}\n{"a": [1, 2]}\n', "different shapes; pad them"),
         ("rows.jsonl", '{"a": "x"}\n{"a": 1}\n', "'a' mixes text with numbers, or holds null"),
         ("rows.jsonl", '{"a": [1]}\n{"a": null}\n', "'a'"),
-        ("rows.parquet", "PAR1", r"rows.parquet"),
+        ("rows.parquet", "PAR1", r"is not what \.parquet means: .*Parquet"),
         ("rows.npz", "PK", r"is not what \.npz means"),
     ],
 )

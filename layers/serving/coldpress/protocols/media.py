@@ -21,6 +21,8 @@ TYPES = (
 RAW = ("image/", "audio/", "application/octet-stream")
 MAX_NPY_HEADER = 10_000
 """Bytes; NumPy's own limit. The header is Python source, whose parser is not made for more."""
+MISSING = frozenset({"", "na", "n/a", "null", "none"})
+"""What stands for a missing number in CSV, in small letters, as in files to train on."""
 _MAGIC = b"\x93NUMPY"
 _NPY = {
     "|b1": "BOOL", "|i1": "INT8", "<i2": "INT16", "<i4": "INT32", "<i8": "INT64", "|u1": "UINT8",
@@ -116,7 +118,9 @@ def _cell(info: TensorInfo, text: str, number: int) -> Any:
             return {"true": True, "1": True, "false": False, "0": False}[text.strip().lower()]
         if "_" in text:
             raise ValueError  # noqa: TRY301 - Python's own digit groups, not CSV's
-        return float(text) if info.datatype.startswith(("FP", "BF")) else int(text)
+        if not info.datatype.startswith(("FP", "BF")):
+            return int(text)
+        return float("nan" if text.strip().lower() in MISSING else text)
     except (ValueError, KeyError):
         raise InvalidRequest(
             f"CSV row {number}: {text!r:.60} is no {info.datatype} for {info.name!r}"

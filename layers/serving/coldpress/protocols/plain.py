@@ -2,7 +2,7 @@
 
 text/plain is one row of text. JSON is one row or a list of rows; a row is an object
 `{input: value}`, or the bare value when the model has one input, and how deep its lists are
-nested tells a row from a list of rows. CSV, .npy and images are in `media`.
+nested tells a row from a list of rows; null is a missing number, NaN. CSV, .npy and images are in `media`.
 """
 
 from coldpress.errors import InvalidRequest, TooLarge, Unprocessable
@@ -17,6 +17,7 @@ from coldpress.tensors import Tensor, element_count
 from coldpress.typed import Any
 
 # curl -d sends the last one when no -H is given.
+_NAN = float("nan")
 _JSON = frozenset({"application/json", "", "application/x-www-form-urlencoded"})
 
 
@@ -111,7 +112,14 @@ def _column(info: TensorInfo, rows: list[Any], manifest: Manifest, settings: Set
                 f"{manifest.model} takes one row at a time: {info.name!r} has no batch dimension"
             )
         shape = shape[1:]
-    return pack(info.name, info.datatype, shape, values, settings)
+    try:
+        return pack(info.name, info.datatype, shape, values, settings)
+    except InvalidRequest:
+        # Looked for only now: no row without a null pays for it.
+        if info.datatype[:2] != "FP" or None not in values:
+            raise
+    known = [_NAN if value is None else value for value in values]
+    return pack(info.name, info.datatype, shape, known, settings)
 
 
 def _value(row: Any, info: TensorInfo, manifest: Manifest, number: int) -> Any:

@@ -83,6 +83,15 @@ def test_rows_of_cells(decode) -> None:
     assert inference == Inference([Tensor("x", "FP32", (2, 2), struct.pack("<4f", 1, 2.5, -3, 100))], None, 2)
 
 
+def test_missing_numbers(decode) -> None:
+    for body in (b"1,\n NA ,2\n", b"1,nan\nnull,2\n"):
+        data = memoryview(decode("text/csv", body, FEATURES).tensors[0].data).cast("B").cast("f")
+        assert [str(value) for value in data] == ["1.0", "nan", "nan", "2.0"]
+    for body, what in ((b",a,1\n", "'' is no INT64"), (b"1,a,\n", "'' is no BOOL")):
+        with pytest.raises(InvalidRequest, match=what):
+            decode("text/csv", b"age,name,vip\n" + body, *NAMED)
+
+
 def test_columns_by_name_in_any_order(decode) -> None:
     body = '\ufeffname,vip,age\n"Ann, ""A""",TRUE,7\nß,0,-8\n'.encode()
     assert decode("text/csv; charset=utf-8", body, *NAMED).tensors == [

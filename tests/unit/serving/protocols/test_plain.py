@@ -67,6 +67,16 @@ def test_nesting_tells_a_row_from_rows(decode, body: Any, inputs: Any, shape: An
     assert (inference.tensors[0].shape, inference.form) == (shape, rows)
 
 
+def test_null_is_a_missing_number(decode) -> None:
+    numbers = (("x", "FP32", (-1, 2)), ("y", "FP64", (-1,)))
+    x, y = decode([{"x": [1, None], "y": 2}, {"x": [3, 4], "y": None}], numbers).tensors
+    assert str(struct.unpack("<4f", x.data)) == "(1.0, nan, 3.0, 4.0)"
+    assert str(memoryview(y.data).cast("B").cast("d").tolist()) == "[2.0, nan]"
+    for inputs, value in ((VECTOR, [1, None]), (TEXT, None), (numbers[:1], [None, "a"])):
+        with pytest.raises(InvalidRequest, match=r"data has (None|'a')"):
+            decode(value, inputs)
+
+
 def test_several_inputs_with_and_without_a_batch(decode) -> None:
     inference = decode({"x": [1, 2], "state": [[1], [2]], "rate": 9}, STATE)
     assert [tensor.shape for tensor in inference.tensors] == [(1, 2), (2, 1), ()]
