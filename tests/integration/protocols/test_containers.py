@@ -11,6 +11,10 @@ g (float[n,2] x) => (float[n,2] raw, seq(map(int64, float)) p) {
   raw = Identity (x)
   p = ai.onnx.ml.ZipMap <classlabels_int64s = [7, 9]> (x)
 }"""
+NAMED = """
+g (float[n,2] x) => (seq(map(string, float)) p) {
+  p = ai.onnx.ml.ZipMap <classlabels_strings = ["no", "yes"]> (x)
+}"""
 SPLIT = "g (float[n] x) => (seq(float[m]) s) { s = SplitToSequence <keepdims = 1> (x) }"
 
 
@@ -18,6 +22,7 @@ SPLIT = "g (float[n] x) => (seq(float[m]) s) { s = SplitToSequence <keepdims = 1
 def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     world = World(tmp_path_factory.mktemp("store"))
     world.add("zipmap", model(ZIPMAP))
+    world.add("named", model(NAMED))
     world.add("split", model(SPLIT))
     return world
 
@@ -68,3 +73,26 @@ def test_the_other_protocols(world: World) -> None:
     assert world.ask("POST", "/v1/models/zipmap:classify", {"examples": [{"x": [0.25, 0.75]}]}).json == {
         "results": [[["0", 0.25], ["1", 0.75]]]
     }
+
+
+def test_keys_are_no_rows_even_where_there_are_as_many(world: World) -> None:
+    rows = [[0.25, 0.75], [1.0, 0.0]]
+    expected = [{"raw": row, "p": row, "p.keys": [7, 9]} for row in rows]
+    assert world.ask("POST", "/models/zipmap/predict", rows).json == {"predictions": expected}
+    for count in (1, 2, 3):
+        asked = {"instances": [rows[0]] * count}
+        answer = world.ask("POST", "/v1/models/zipmap:predict", asked)
+        assert (answer.status, answer.json) == (200, {"predictions": expected[:1] * count})
+
+
+def test_maps_are_classified_by_their_own_keys(world: World) -> None:
+    examples = {"examples": [{"x": [0.25, 0.75]}]}
+    assert world.ask("POST", "/v1/models/named:classify", examples).json == {
+        "results": [[["no", 0.25], ["yes", 0.75]]]
+    }
+    inputs = [{"name": "x", "datatype": "FP32", "shape": [1, 2], "data": [0.25, 0.75]}]
+    asked = {"inputs": inputs, "outputs": [{"name": "p", "parameters": {"classification": 1}}]}
+    for name in ("zipmap", "named"):
+        answer = world.infer(name, asked)
+        assert (answer.status, [row["name"] for row in answer.json["outputs"]]) == (200, ["p"])
+        assert answer.json["outputs"][0]["data"] == ["0.750000:1"]

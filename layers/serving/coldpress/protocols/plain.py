@@ -9,7 +9,7 @@ from coldpress.errors import InvalidRequest, TooLarge, Unprocessable
 from coldpress.gateway import Request, Response
 from coldpress.protocols.inference import Inference
 from coldpress.protocols.nesting import rectangle
-from coldpress.protocols.values import nested_values, pack, parse, refuse_unanswerable, to_json
+from coldpress.protocols.values import is_keys, nested_values, pack, parse, refuse_unanswerable, to_json
 from coldpress.registry import Manifest, TensorInfo
 from coldpress.routes import Route
 from coldpress.settings import Settings
@@ -106,6 +106,8 @@ def tensors_of(rows: list[Any], manifest: Manifest, settings: Settings) -> list[
 def _column(info: TensorInfo, rows: list[Any], manifest: Manifest, settings: Settings) -> Tensor:
     column = [_value(row, info, manifest, number) for number, row in enumerate(rows)]
     shape, values = rectangle(column, info.name, settings.max_json_depth)
+    if batched(info) and len(shape) == 1 and set(info.shape[1:]) == {1}:
+        shape += info.shape[1:]  # a column of single values, as scikit-learn's converters declare it
     if not batched(info):
         if len(rows) > 1:
             raise InvalidRequest(
@@ -147,16 +149,17 @@ def encode(inference: Inference, manifest: Manifest, tensors: list[Tensor]) -> R
     rows: int | None = inference.form
     predictions: list[dict[str, Any]] = [{} for _ in range(1 if rows is None else rows)]
     for tensor in tensors:
-        own = rows is not None and tensor.shape[:1] == (rows,)
+        own = rows is not None and has_rows(tensor, rows, manifest)
         column = nested_values(tensor)
         if not own:
             # An output without a row for each input row belongs to all of them.
             refuse_unanswerable(tensor.name, element_count(tensor.shape) * len(predictions))
             column = [column] * len(predictions)
         row_shape = tensor.shape[1:] if own else tensor.shape
-        scored = tensor.datatype[:2] == "FP" and row_shape == (len(manifest.labels),)
+        labels = manifest.labels
+        scored = labels and tensor.datatype[:2] == "FP" and row_shape == (len(labels),)
         for prediction, value in zip(predictions, column, strict=True):
-            prediction[tensor.name] = _labelled(prediction, value, manifest.labels) if scored else value
+            prediction[tensor.name] = _labelled(prediction, value, labels) if scored else value
     try:
         body = to_json({"predictions": predictions}, allow_nan=False)
     except ValueError:
@@ -165,6 +168,19 @@ def encode(inference: Inference, manifest: Manifest, tensors: list[Tensor]) -> R
             f"ask POST /v2/models/{manifest.model}/infer for binary output"
         ) from None
     return Response(200, {"content-type": "application/json"}, body)
+
+
+def has_rows(tensor: Tensor, rows: int, manifest: Manifest) -> bool:
+    """Whether an output has a row for each of the input's: the length alone would tell another tale where it
+    happens to be the same. What the model declares decides, unless the answer shows that it is not so."""
+    if tensor.shape[:1] != (rows,) or is_keys(tensor.name, manifest):
+        return False
+    names = (tensor.name, f"{tensor.name.rpartition('.')[0]}.*")  # a sequence's parts are declared as one
+    declared = next((info.shape for info in manifest.outputs if info.name in names), ())
+    if len(declared) != len(tensor.shape) or declared[0] not in (-1, rows):
+        return True
+    fixed = next((info.shape[0] == 1 for info in manifest.inputs if batched(info)), False)
+    return declared[0] == 1 or (declared[0] < 0 and not fixed)
 
 
 def _labelled(prediction: dict[str, Any], scores: list[float], labels: tuple[str, ...]) -> Any:

@@ -6,12 +6,13 @@ https://github.com/tensorflow/serving/blob/master/tensorflow_serving/g3doc/api_r
 """
 
 import struct
+from collections.abc import Sequence
 
 from coldpress.errors import InvalidRequest, TooLarge
 from coldpress.gateway import Request, Response
 from coldpress.protocols.inference import Inference
 from coldpress.protocols.nesting import nest, rectangle
-from coldpress.protocols.values import json_values, nested_values, pack, parse, to_json
+from coldpress.protocols.values import is_keys, json_values, nested_values, pack, parse, to_json
 from coldpress.registry import Manifest, TensorInfo
 from coldpress.routes import Route
 from coldpress.settings import Settings
@@ -121,17 +122,29 @@ def _tensor(info: TensorInfo, value: Any, settings: Settings) -> Tensor:
 def _bytes(item: Any, name: str) -> Any:
     if not isinstance(item, dict):
         return item
-    from binascii import Error, a2b_base64
+    from binascii import Error
 
     try:
         if len(item) == 1:
-            return a2b_base64(item["b64"], strict_mode=True)
+            return _from_base64(item["b64"])
         reason = f"it has {len(item)} keys"
     except KeyError:
         reason = "it has another key"
     except (TypeError, ValueError, Error) as error:
         reason = str(error)
     raise InvalidRequest(f'input {name!r}: an object must be {{"b64": base64 text}}: {reason:.200}')
+
+
+def _from_base64(text: str) -> bytes:
+    """As TensorFlow Serving takes it: also in lines, as MIME has it, and without any padding."""
+    from binascii import Error, a2b_base64
+
+    try:
+        return a2b_base64(text, strict_mode=True)
+    except Error:
+        bare = "".join(text.split())
+        padding = "" if "=" in bare else "=" * (-len(bare) % 4)
+        return a2b_base64(bare + padding, strict_mode=True)
 
 
 def _refuse_lossy(values: list[Any], info: TensorInfo) -> None:
@@ -161,14 +174,17 @@ def _answer(form: str, manifest: Manifest, outputs: list[Tensor]) -> dict[str, A
     values = {tensor.name: _json(tensor) for tensor in outputs}
     if form == "column":
         return {"outputs": next(iter(values.values())) if len(values) == 1 else values}
-    lengths = {tensor.shape[0] if tensor.shape else None for tensor in outputs}
+    common = {name: value for name, value in values.items() if is_keys(name, manifest)}
+    own = [tensor for tensor in outputs if tensor.name not in common]
+    lengths = {tensor.shape[0] if tensor.shape else None for tensor in own}
     if len(lengths) != 1 or None in lengths:
-        shapes = {tensor.name: list(tensor.shape) for tensor in outputs}
+        shapes = {tensor.name: list(tensor.shape) for tensor in own}
         raise InvalidRequest(f'the outputs {shapes} share no first dimension; ask by columns, with "inputs"')
     if len(values) == 1:
         return {"predictions": next(iter(values.values()))}
-    rows = range(outputs[0].shape[0])
-    return {"predictions": [{name: column[row] for name, column in values.items()} for row in rows]}
+    rows = range(own[0].shape[0])
+    columns = {name: [value] * len(rows) if name in common else value for name, value in values.items()}
+    return {"predictions": [{name: column[row] for name, column in columns.items()} for row in rows]}
 
 
 def _json(tensor: Tensor) -> Any:
@@ -187,7 +203,10 @@ def _classes(manifest: Manifest, outputs: list[Tensor]) -> list[list[list[Any]]]
             f"{manifest.model} cannot classify: it has no float output of shape [batch, classes]"
         )
     classes = scores.shape[1]
-    labels = manifest.labels if len(manifest.labels) == classes else [str(index) for index in range(classes)]
+    keys = next((t for t in outputs if t.name == f"{scores.name}.keys"), None)
+    labels: Sequence[str] = manifest.labels
+    if len(labels) != classes:
+        labels = [str(key) for key in (range(classes) if keys is None else json_values(keys))]
     return [[[label, score] for label, score in zip(labels, row, strict=True)] for row in _json(scores)]
 
 

@@ -161,6 +161,11 @@ def _refuse_others(name: str, takes: str, values: list[Any], good: frozenset[typ
         raise InvalidRequest(f"input {name!r}: {takes}, data has {wrong!r:.60}")
 
 
+def is_keys(name: str, manifest: Manifest) -> bool:
+    """Whether an output is the keys of another one (see `ort.containers`): the same ones for all rows."""
+    return name.endswith(".keys") and any(info.name == name[:-5] for info in manifest.outputs)
+
+
 def values_in_json(tensor: Tensor) -> str:
     """`json_values` as JSON text; NaN and infinity as bare tokens."""
     values = json_values(tensor)

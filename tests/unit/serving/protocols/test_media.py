@@ -133,6 +133,14 @@ def test_csv_refused(decode, body: bytes, message: str) -> None:
     assert str(caught.value).startswith(message)
 
 
+def test_long_cells(decode) -> None:
+    long = b"a" * 200_000
+    text = ("t", "BYTES", (-1,))
+    assert decode("text/csv", long, text).tensors == [Tensor("t", "BYTES", (1,), [long])]
+    with pytest.raises(TooLarge, match="a string of 200000 bytes, the limit is 9"):
+        decode("text/csv", long, text, max_string_bytes=9)
+
+
 def test_lines_of_different_length(decode) -> None:
     with pytest.raises(InvalidRequest, match="ragged"):
         decode("text/csv", b"1,2\n3\n", FEATURES)

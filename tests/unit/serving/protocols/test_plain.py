@@ -158,6 +158,41 @@ def test_an_output_without_rows_belongs_to_all(predictions) -> None:
     assert predictions(1, common, Tensor("s", "INT8", (), b"d")) == [{"c": [97, 98, 99], "s": 100}]
 
 
+@pytest.mark.parametrize(
+    ("declared", "own"),
+    [
+        ((-1, 2), True),
+        ((2, -1), False),  # always two, as of NonZero: how many rows came is by chance the same
+        ((2,), True),  # that is not the answer's rank: what it says does not count
+        ((3, 2), True),  # nor is that its length
+        ((1, 2), True),
+    ],
+)
+def test_the_declared_shape_tells_rows_from_others(predictions, declared: tuple[int, ...], own: bool) -> None:
+    rows = predictions(2, Y, inputs=VECTOR, outputs=[("y", "FP32", declared)])
+    assert rows == ([{"y": [1.0, 2.0]}, {"y": [4.0, 3.0]}] if own else [{"y": [[1.0, 2.0], [4.0, 3.0]]}] * 2)
+
+
+def test_what_a_single_row_has_several_of(predictions) -> None:
+    """A detector takes one picture and finds one thing, two, or none."""
+    told = {"inputs": [("x", "FP32", (1, 2))], "outputs": [("y", "FP32", (-1, 2))]}
+    assert predictions(1, Y, **told) == [{"y": [[1.0, 2.0], [4.0, 3.0]]}]
+    assert predictions(1, Tensor("y", "FP32", (1, 2), floats(1, 2)), **told) == [{"y": [[1.0, 2.0]]}]
+    assert predictions(1, Tensor("y", "FP32", (0, 2), b""), **told) == [{"y": []}]
+    assert predictions(1, Tensor("y", "FP32", (0,), b""), inputs=told["inputs"]) == [{"y": []}]
+
+
+def test_a_column_of_single_values(decode) -> None:
+    column = (("x", "INT8", (-1, 1)), ("t", "BYTES", (-1, 1)))
+    for row in ({"x": 1, "t": "a"}, {"x": [1], "t": ["a"]}):
+        assert [list(tensor.shape) for tensor in decode(row, column).tensors] == [[1, 1], [1, 1]]
+    assert decode(b"a", column[1:], "text/plain").tensors == [Tensor("t", "BYTES", [1, 1], [b"a"])]
+    assert decode(b"x,t\n1,a\n2,b\n", column, "text/csv").tensors == [
+        Tensor("x", "INT8", [2, 1], b"\1\2"),
+        Tensor("t", "BYTES", [2, 1], [b"a", b"b"]),
+    ]
+
+
 def test_a_model_without_a_batch_answers_once(predictions) -> None:
     assert predictions(None, Y) == [{"y": [[1.0, 2.0], [4.0, 3.0]]}]
 

@@ -164,8 +164,10 @@ def test_precision_of_each_float(decode, datatype: str, value: int) -> None:
 @pytest.mark.parametrize(
     ("value", "reason"),
     [
-        ({"b64": "YQ"}, "Incorrect padding"),
-        ({"b64": "YQ==\n"}, "Excess data after padding"),
+        ({"b64": "YQ="}, "Incorrect padding"),
+        ({"b64": "YQ===="}, "Excess data after padding"),
+        ({"b64": "YQ==YQ=="}, "Excess data after padding"),
+        ({"b64": "Y!"}, "Only base64 data is allowed"),
         ({"b64": "é"}, "string argument should contain only ASCII characters"),
         ({"b64": 1}, "argument should be bytes, buffer or ASCII string, not 'int'"),
         ({"b64": "YQ==", "x": 1}, "it has 2 keys"),
@@ -177,6 +179,11 @@ def test_what_is_no_base64(decode, value: Any, reason: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
         decode({"inputs": [value]}, [("t", "BYTES", (-1,))])
     assert str(caught.value) == f"input 't': an object must be {{\"b64\": base64 text}}: {reason}"
+
+
+@pytest.mark.parametrize("text", ["b2sgb2s=", "b2sgb2s", "b2sg\r\nb2s=\n", " b2sg b2s "])
+def test_base64_in_lines_and_without_padding(decode, text: str) -> None:
+    assert decode({"inputs": [{"b64": text}]}, [("t", "BYTES", (-1,))]).tensors[0].data == [b"ok ok"]
 
 
 def test_several_inputs_need_names(decode) -> None:

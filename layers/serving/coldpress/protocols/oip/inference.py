@@ -278,7 +278,9 @@ def _wanted(form: Form, manifest: Manifest, tensors: list[Tensor]) -> list[tuple
         if not answers and name not in declared:
             names = ", ".join(repr(tensor.name) for tensor in tensors) or "none"
             raise InvalidRequest(f"no output {name!r} in this answer; it has {names}")
-    return [(output, tensor) for output in form.outputs for tensor in found[output.name]]
+    pairs = [(output, tensor) for output in form.outputs for tensor in found[output.name]]
+    # Of a map, the values are classified; its keys nobody asked for then.
+    return [(o, tensor) for o, tensor in pairs if o.classes is None or tensor.name != f"{o.name}.keys"]
 
 
 MAX_HEADS = 256
