@@ -5,6 +5,7 @@ there is hashed again when it is used.
 """
 
 import os
+import time
 
 from coldpress.external import NAME
 from coldpress.settings import MIB
@@ -12,6 +13,12 @@ from coldpress.settings import MIB
 FOLDER = "coldpress-models"
 RESERVE_BYTES = 16 * MIB
 """Left free for everybody else."""
+NEW = "new"
+DOWNLOAD_SECONDS = 900.0
+"""No download takes so long: what looks like one is a killed process's, whose number another has now."""
+
+_coming: set[str] = set()
+"""Folders that this process is filling."""
 
 
 class Disk:
@@ -35,7 +42,10 @@ class Disk:
         return path
 
     def room(self, size: int) -> str:
-        """A path for a new file, once others went for it; empty when it does not fit."""
+        """A path for a new file, once others went for it; empty when it does not fit.
+
+        To be followed by `keep` or `drop`: until then nobody else takes it for an old one.
+        """
         try:
             os.makedirs(self._folder, 0o700, exist_ok=True)  # noqa: PTH103
             if not self._is_ours():
@@ -43,13 +53,15 @@ class Disk:
             for name in self._oldest_first():
                 if self._free() >= size:
                     break
-                _remove(f"{self._folder}/{name}")
+                if not _is_coming(f"{self._folder}/{name}"):
+                    _remove(f"{self._folder}/{name}")
             if self._free() < size:
                 return ""
-            folder = f"{self._folder}/new-{os.urandom(8).hex()}"
+            folder = f"{self._folder}/{NEW}-{os.getpid()}-{os.urandom(8).hex()}"
             os.mkdir(folder, 0o700)  # noqa: PTH102
         except OSError:
             return ""
+        _coming.add(folder)
         return f"{folder}/{NAME}"
 
     def keep(self, path: str, sha256: str) -> None:
@@ -59,10 +71,13 @@ class Disk:
             os.rename(folder, f"{self._folder}/{sha256}")  # noqa: PTH104
         except OSError:  # it is there already
             _remove(folder)
+        _coming.discard(folder)
 
     def drop(self, path: str) -> None:
         """Removes a file. A model that is open keeps what it has mapped of it."""
-        _remove(path.rpartition("/")[0])
+        folder = path.rpartition("/")[0]
+        _remove(folder)
+        _coming.discard(folder)
 
     def _is_ours(self) -> bool:
         # Elsewhere than on Lambda the folder's parent is everybody's: nobody else may change a hashed file.
@@ -83,6 +98,21 @@ class Disk:
             for path in _files(f"{self._folder}/{name}"):
                 used += os.stat(path).st_size  # noqa: PTH116
         return min(free, self._limit - used)
+
+
+def _is_coming(folder: str) -> bool:
+    """Whether a download into it goes on. A process that was killed leaves its own behind."""
+    kind, _, rest = folder.rpartition("/")[2].partition("-")
+    process, _, number = rest.partition("-")
+    if kind != NEW or not number or not process.isdigit():
+        return False
+    if int(process) == os.getpid():
+        return folder in _coming
+    try:
+        os.kill(int(process), 0)
+        return time.time() - os.stat(folder).st_mtime < DOWNLOAD_SECONDS  # noqa: PTH116
+    except OSError:  # there is no such process
+        return False
 
 
 def _files(folder: str) -> list[str]:

@@ -1,7 +1,7 @@
 """An artefact's bytes where ONNX Runtime opens them, and their hash, which is computed meanwhile."""
 
 from coldpress.digest import sha256
-from coldpress.errors import Internal
+from coldpress.errors import ColdpressError, Internal
 from coldpress.registry import Artifact
 from coldpress.settings import MIB, Settings
 from coldpress.store import Store
@@ -10,6 +10,8 @@ from coldpress.typed import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     import mmap
     from collections.abc import Callable
+
+    from coldpress.disk import Disk
 
 # The bytes are used where they lie: no second copy of the weights, no parsing.
 IN_PLACE = {
@@ -39,8 +41,8 @@ class Loaded(NamedTuple):
     """On this disk, from before: where it is not right, the storage's may be."""
 
 
-def load(store: Store, settings: Settings, artifact: Artifact) -> Loaded:
-    """Reads an artefact.
+def load(store: Store, settings: Settings, artifact: Artifact, *, anew: bool = False) -> Loaded:
+    """Reads an artefact; from the store even where this disk has it, if it is to be `anew`.
 
     Raises:
         Unavailable: the storage does not answer.
@@ -48,7 +50,7 @@ def load(store: Store, settings: Settings, artifact: Artifact) -> Loaded:
         Internal: it has another size, or does not fit on the disk.
     """
     if artifact.format == "external":
-        return _external(store, settings, artifact)
+        return _external(store, settings, artifact, anew=anew)
     config = IN_PLACE if artifact.format == "ort" else {}
     if artifact.size <= SMALL_BYTES:
         small = store.fetch(artifact.key, artifact.size)
@@ -77,34 +79,51 @@ def unpack(inline: str, artifact: Artifact) -> Loaded | None:
     return Loaded(buffer, IN_PLACE if artifact.format == "ort" else {}, lambda: digest)
 
 
-def _external(store: Store, settings: Settings, artifact: Artifact) -> Loaded:
+def _external(store: Store, settings: Settings, artifact: Artifact, *, anew: bool) -> Loaded:
     """A large one: it lies on the disk."""
-    from coldpress import external, following
     from coldpress.disk import Disk
 
     if store.folder is not None:
-        path = f"{store.folder}/{artifact.key}"
-        hashed = following.of_file(path, artifact.size)
-        return Loaded(external.graph_of(path), external.config(path), hashed.result)
+        return _from_file(f"{store.folder}/{artifact.key}", artifact)
     disk = Disk(settings.disk_cache_bytes)
-    path = disk.find(artifact.sha256, artifact.size)
-    was_here = path != ""
-    if was_here:
-        hashed = following.of_file(path, artifact.size)
-    else:
-        path = disk.room(artifact.size)
-        if not path:
-            raise Internal(f"its {artifact.size / MIB:.0f} MiB do not fit on this function's disk")
+    path = "" if anew else disk.find(artifact.sha256, artifact.size)
+    if path:
         try:
-            hashed = store.save(artifact.key, artifact.size, path)
-        except BaseException:
-            disk.drop(path)
-            raise
+            copy = _from_file(path, artifact)
+        except (ColdpressError, OSError):
+            disk.drop(path)  # it is damaged, or another process has just made room: the store has it
+        else:
+            return copy._replace(settle=lambda intact: None if intact else disk.drop(path), was_here=True)
+    return _downloaded(store, disk, artifact)
+
+
+def _from_file(path: str, artifact: Artifact) -> Loaded:
+    from coldpress import external, following
+
+    hashed = following.of_file(path, artifact.size)
+    return Loaded(external.graph_of(path), external.config(path), hashed.result)
+
+
+def _downloaded(store: Store, disk: "Disk", artifact: Artifact) -> Loaded:
+    from coldpress import external
+
+    path = disk.room(artifact.size)
+    if not path:
+        raise Internal(f"its {artifact.size / MIB:.0f} MiB do not fit on this function's disk")
+    try:
+        hashed = store.save(artifact.key, artifact.size, path)
+        graph = external.graph_of(path)
+    except OSError as error:
+        disk.drop(path)
+        raise Internal(f"its file in this function's /tmp cannot be used: {error}") from error
+    except BaseException:
+        disk.drop(path)
+        raise
 
     def settle(intact: bool) -> None:
-        if not intact:
-            disk.drop(path)
-        elif not was_here:
+        if intact:
             disk.keep(path, artifact.sha256)
+        else:
+            disk.drop(path)
 
-    return Loaded(external.graph_of(path), external.config(path), hashed.result, settle, was_here)
+    return Loaded(graph, external.config(path), hashed.result, settle)

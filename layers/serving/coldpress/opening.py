@@ -76,19 +76,27 @@ class Opener:
                 trace.fields["artifact_failed"] = reason
         raise Internal(f"{_name(manifest)} cannot be opened: {reason}")
 
-    def _open_artifact(self, manifest: Manifest, artifact: Artifact, trace: Trace, *, warm: bool) -> Model:
+    def _open_artifact(
+        self, manifest: Manifest, artifact: Artifact, trace: Trace, *, warm: bool, anew: bool = False
+    ) -> Model:
         at = time.perf_counter()
-        loaded = unpack(manifest.inline, artifact) or load(self._store, self._settings, artifact)
+        loaded = unpack(manifest.inline, artifact) or load(self._store, self._settings, artifact, anew=anew)
         at = trace.lap("fetch", at)
-        warmup = self._warmup(manifest) if warm else []
         intact = False
         try:
-            session = self._open_session(manifest, artifact, loaded)
-            intact = loaded.digest() == artifact.sha256
+            try:
+                warmup = self._warmup(manifest) if warm else []
+                session = self._open_session(manifest, artifact, loaded)
+            finally:
+                # Of what does not open too: a damaged copy must go, and a good one need not be fetched again.
+                intact = loaded.digest() == artifact.sha256
+        except ColdpressError:
+            if intact or not loaded.was_here:
+                raise
         finally:
             loaded.settle(intact)
         if not intact and loaded.was_here:
-            return self._open_artifact(manifest, artifact, trace, warm=warm)
+            return self._open_artifact(manifest, artifact, trace, warm=warm, anew=True)
         if not intact:
             raise Internal("it does not have the hash that was published; it is not served")
         at = trace.lap("open", at)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,8 +17,11 @@ from onnx import TensorProto, helper, numpy_helper
 
 from coldpress import external, ort
 from coldpress.disk import FOLDER
+from coldpress.errors import Internal
 from coldpress.ingest import optimise
+from coldpress.loading import load
 from coldpress.registry import Artifact, Manifest
+from coldpress.settings import Settings
 from coldpress.store import Store
 from coldpress.tensors import Tensor
 
@@ -110,17 +114,54 @@ def test_it_answers_the_same_in_little_memory_and_stays_on_the_disk(
     assert (again["answer"], again["reads"]) == (large.answer, [0, 0])
 
 
-def test_what_lies_on_the_disk_is_not_trusted(large: Large, s3_url: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("damaged", ["weights", "graph", "length"])
+def test_what_lies_on_the_disk_is_not_trusted(
+    large: Large, s3_url: str, tmp_path: Path, damaged: str
+) -> None:
     Store(s3_url).upload(KEY, str(large.file))
-    assert opened(s3_url, large.manifest(), tmp_path).returncode == 0
     path = tmp_path / FOLDER / large.artifact.sha256 / external.NAME
+    path.parent.mkdir(0o700, parents=True)
+    path.parents[1].chmod(0o700)
+    path.write_bytes(large.file.read_bytes())
+    end = large.artifact.size - external.LENGTH_BYTES
+    places = {"weights": 1000, "graph": end - len(external.graph_of(str(path))), "length": end}
     with path.open("r+b") as file:
-        file.seek(1000)
-        file.write(b"\1\2\3\4")
+        file.seek(places[damaged])
+        file.write(b"\xff" * external.LENGTH_BYTES)
     found = json.loads(opened(s3_url, large.manifest(), tmp_path).stdout)
-    assert found["answer"] == large.answer
+    assert (found["answer"], found["failed"]) == (large.answer, "")
     assert found["reads"][0] > 0
     assert hashlib.sha256(path.read_bytes()).hexdigest() == large.artifact.sha256
+
+
+def test_what_has_no_graph_in_the_store_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    store, artifact = Store("memory:///"), Artifact(KEY, 100, "0" * 64, "external", optimised=True)
+    store.overwrite(KEY, b"\xff" * 100)
+    with pytest.raises(Internal, match="does not end like a model"):
+        load(store, Settings(store=store.url), artifact)
+    assert list((tmp_path / FOLDER).iterdir()) == []
+
+
+def test_a_download_that_is_taken_away_is_a_fault_of_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Internal, and so the portable file is tried.
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    store, artifact = Store("memory:///"), Artifact(KEY, 100, "0" * 64, "external", optimised=True)
+    store.overwrite(KEY, bytes(100))
+    read_range = store._read_range
+
+    def taking(key: str, start: int, into: memoryview) -> int:
+        for path in (tmp_path / FOLDER).iterdir():
+            shutil.rmtree(path)
+        return read_range(key, start, into)
+
+    monkeypatch.setattr(store, "_read_range", taking)
+    with pytest.raises(Internal, match="/tmp cannot be used"):
+        load(store, Settings(store=store.url), artifact)
 
 
 def test_what_the_store_has_is_not_trusted_either(large: Large, s3_url: str, tmp_path: Path) -> None:

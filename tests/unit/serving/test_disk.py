@@ -1,6 +1,9 @@
 """The disk as a cache of large models: by hash, within its bytes, the one used longest ago first to go."""
 
 import os
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -55,11 +58,47 @@ def test_what_can_never_fit_is_refused() -> None:
     assert Disk(0).room(1 << 60) == ""
 
 
+KILLED = (
+    "import os; from coldpress.disk import Disk; print(Disk(0).room(0), flush=True); os.kill(os.getpid(), 9)"
+)
+"""A process that ends in the middle of a download."""
+
+
 def test_what_a_killed_process_left_goes_too(folder: Path) -> None:
-    disk = Disk(2 * KIB)
-    Path(disk.room(2 * KIB)).write_bytes(bytes(2 * KIB))
-    put(disk, "a", 2 * KIB, at=1)
+    done = subprocess.run([sys.executable, "-c", KILLED], stdout=subprocess.PIPE, text=True, check=False)
+    Path(done.stdout.strip()).write_bytes(bytes(2 * KIB))
+    put(Disk(2 * KIB), "a", 2 * KIB, at=1)
     assert names(folder) == ["a"]
+
+
+def test_what_a_killed_process_with_our_number_left_goes_too(folder: Path) -> None:
+    # In a fresh container every first process has the same number.
+    disk = Disk(2 * KIB)
+    put(disk, "a", KIB, at=1)
+    left = folder / f"new-{os.getpid()}-0123456789abcdef"
+    left.mkdir()
+    (left / NAME).write_bytes(bytes(KIB))
+    put(disk, "b", 2 * KIB, at=2)
+    assert names(folder) == ["b"]
+
+
+@pytest.mark.parametrize("whose", [os.getpid, os.getppid])
+def test_what_still_comes_in_is_not_for_others_to_remove(
+    folder: Path, whose: Callable[[], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = Disk(3 * KIB)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "getpid", whose)
+        coming = Path(disk.room(2 * KIB))
+    coming.write_bytes(bytes(2 * KIB))
+    put(disk, "a", KIB, at=1)
+    put(disk, "b", KIB, at=2)
+    assert disk.room(2 * KIB) == ""
+    assert names(folder) == [coming.parent.name]
+    os.utime(coming.parent, (1, 1))
+    assert bool(disk.room(2 * KIB)) == (whose is os.getppid)  # nothing takes so long
+    disk.drop(str(coming))
+    assert disk.room(2 * KIB)
 
 
 def test_the_same_file_twice_is_kept_once(folder: Path) -> None:
