@@ -20,6 +20,14 @@ router = APIRouter(prefix="/models/{name}/aliases/{alias}", tags=["aliases"])
 AliasName = Annotated[str, Path(description="The alias.", examples=["prod"], json_schema_extra=NAMED)]
 
 MAX_ROUTES = 16
+MIN_SHARE = 1e-6
+
+
+class Wanted(BaseModel):
+    """A version that an alias is to point at."""
+
+    version: int = Field(ge=1, le=10**9, strict=True, examples=[7])
+    weight: float = Field(ge=MIN_SHARE, le=1e6, allow_inf_nan=False, examples=[1.0])
 
 
 class Move(BaseModel):
@@ -31,10 +39,10 @@ class Move(BaseModel):
             "examples": [{"routes": [{"version": 7, "weight": 0.95}, {"version": 8, "weight": 0.05}]}]
         },
     )
-    routes: list[Route] = Field(
+    routes: list[Wanted] = Field(
         min_length=1,
         max_length=MAX_ROUTES,
-        description="Each version once. The weights are made to add up to 1.",
+        description="Each version once. The weights are made to add up to 1, then none is below 0.000001.",
     )
 
 
@@ -85,6 +93,7 @@ async def move_alias(
     weights = {route.version: route.weight for route in move.routes}
     if len(weights) < len(move.routes):
         raise InvalidRequest("routes names a version twice; give each version one weight")
+    _check_shares(weights)
     moved = here.registry.move(name, alias, weights, _now(), only_from=if_match)
     _log("alias moved", moved, caller.id)
     return _position(moved)
@@ -116,6 +125,18 @@ async def end_shadow(name: Name, alias: AliasName, here: Here, caller: Admin) ->
     found = here.registry.shadow(name, alias, 0)
     _log("shadow ended", found, caller.id)
     return _position(found)
+
+
+def _check_shares(weights: dict[int, float]) -> None:
+    # Here and not in the registry: a rollback must always find its way back, also to a share that was let in
+    # before there was a limit.
+    total = sum(weights.values())
+    for version, weight in weights.items():
+        if weight / total < MIN_SHARE:
+            raise InvalidRequest(
+                f"version {version} would get {weight / total:.6g} of the requests, the least is "
+                f"{MIN_SHARE:f}; give it a larger weight, or leave it out"
+            )
 
 
 def _position(alias: Alias) -> Position:

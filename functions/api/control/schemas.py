@@ -96,9 +96,9 @@ class VersionSummary(BaseModel):
 class Route(Record):
     """A share of an alias's traffic."""
 
-    version: int = Field(ge=1, strict=True, examples=[7])
-    # The floor keeps a share from vanishing once the weights are made to add up to 1.
-    weight: float = Field(ge=1e-6, le=1e6, allow_inf_nan=False, examples=[1.0])
+    # No limits: whatever an alias has been pointed at, the API can tell.
+    version: int = Field(examples=[7])
+    weight: float = Field(description="Of the requests, 0 to 1.", examples=[1.0])
 
 
 def routes_of(alias: registry.Alias) -> list[Route]:

@@ -98,6 +98,19 @@ def test_every_move_is_logged_with_the_key_that_did_it(api: Any, logged: Any) ->
         ([(1, 1), (2, -1)], 400, "routes[1].weight should be greater than or equal to 0.000001, got -1"),
         ([(1, float("nan"))], 400, "routes[0].weight should be a finite number, got nan"),
         ([(1, float("inf"))], 400, "routes[0].weight should be a finite number, got inf"),
+        ([(10**10, 1)], 400, "routes[0].version should be less than or equal to 1000000000, got 10000000000"),
+        (
+            [(1, 1.0), (2, 1e-6)],
+            400,
+            "version 2 would get 9.99999e-07 of the requests, the least is 0.000001; "
+            "give it a larger weight, or leave it out",
+        ),
+        (
+            [(1, 1e6), (3, 1e-6)],
+            400,
+            "version 3 would get 1e-12 of the requests, the least is 0.000001; "
+            "give it a larger weight, or leave it out",
+        ),
     ],
 )
 def test_refused_moves_change_nothing(
@@ -107,6 +120,29 @@ def test_refused_moves_change_nothing(
     answer = put(api, *routes)
     assert (answer.status, answer.json) == (status, {"error": error})
     assert api.call("GET", PROD).json["routes"] == [{"version": 2, "weight": 1.0}]
+
+
+@pytest.mark.usefixtures("three_versions")
+def test_the_smallest_share_that_is_taken_can_be_read_and_left(api: Any) -> None:
+    put(api, (1, 1))
+    smallest = [{"version": 1, "weight": 0.999999}, {"version": 2, "weight": 1e-6}]
+    answer = put(api, (1, 999_999), (2, 1))
+    assert (answer.status, answer.json["routes"]) == (200, smallest)
+    assert api.call("GET", PROD).json["routes"] == smallest
+    assert api.call("POST", f"{PROD}/rollback").json["routes"] == [{"version": 1, "weight": 1.0}]
+
+
+@pytest.mark.usefixtures("three_versions")
+def test_a_share_below_the_limit_that_is_stored_already_is_told(api: Any) -> None:
+    api.registry.move("sentiment", "prod", {1: 1e6, 2: 1e-6}, "t1")
+    api.registry.move("sentiment", "prod", {3: 1}, "t2")
+    for path in (PROD, "/models/sentiment", "/models"):
+        assert api.call("GET", path).status == 200
+    back = api.call("POST", f"{PROD}/rollback")
+    assert (back.status, back.json["routes"][1]) == (200, {"version": 2, "weight": pytest.approx(1e-12)})
+    assert [row["aliases"]["prod"] for row in api.call("GET", "/models").json["models"]] == [
+        back.json["routes"]
+    ]
 
 
 def test_roll_back_without_a_former_position(api: Any, register: Any) -> None:
