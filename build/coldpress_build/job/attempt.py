@@ -25,6 +25,8 @@ FAILURE = 1
 def attempt(environment: Mapping[str, str]) -> int:
     """Does what the record asks for; the exit status: 0 done, `RETRY_EXIT` interrupted, else failed.
 
+    A run that is over, was stopped or has another job is not begun: 0 only if it has succeeded.
+
     SIGTERM is passed on to the worker, which has 30 s (AWS Batch's) to leave a checkpoint.
 
     Raises:
@@ -34,7 +36,8 @@ def attempt(environment: Mapping[str, str]) -> int:
     store = Store(here.store)
     run = _begun(store, here)
     if run is None:
-        return 0
+        # Batch makes "succeeded" of a 0, and that outranks every other end of a run.
+        return 0 if runs.read(store, here.run).state == SUCCEEDED else FAILURE
     with tempfile.TemporaryDirectory(prefix="coldpress-job-") as scratch, _terminations() as watch:
         note = Path(scratch, "reason")
         # The log is whole before the run is over: whoever follows it reads until then.

@@ -12,8 +12,8 @@ import pytest
 
 from coldpress import runs
 from coldpress.errors import InvalidRequest, NotFound
-from coldpress.jobs import RETRY_EXIT
-from coldpress.runs import FAILED, RUNNING, STOPPED, SUCCEEDED, News, Run
+from coldpress.jobs import RETRY_EXIT, events
+from coldpress.runs import FAILED, QUEUED, RUNNING, STOPPED, SUCCEEDED, News, Run
 from coldpress.store import Store
 from coldpress.uploads import upload_of
 from coldpress_build.errors import DataError
@@ -126,18 +126,50 @@ def test_a_stopped_run_says_so_itself(attempted: Any, store: Store, run: Run) ->
 
 
 # ---------------------------------------------------------------------- what it does not begin
+def no_batch() -> Any:
+    raise AssertionError("nothing is asked of AWS Batch here")
+
+
 def test_what_is_over_or_stopped_is_not_begun(attempted: Any, store: Store, run: Run) -> None:
     runs.tell(store, run.id, News(RUNNING, job="j"))
     runs.ask_to_stop(store, run.id)
-    assert attempted("print('never')") == 0
+    assert attempted("print('never')") == 1
     assert runs.read(store, run.id).state == STOPPED
-    assert attempted("print('never')") == 0
+    assert attempted("print('never')") == 1
     assert runs.logs(store, run).text == ""
+
+
+def test_a_run_that_has_succeeded_is_not_done_again(attempted: Any, store: Store, run: Run) -> None:
+    """Its machine went away between the record and the exit status, and Batch tries again."""
+    runs.tell(store, run.id, News(SUCCEEDED, job="j"))
+    assert attempted("print('never')", AWS_BATCH_JOB_ID="j") == 0
+    assert runs.logs(store, run).text == ""
+
+
+@pytest.mark.parametrize(
+    ("state", "when"), [("stopped", "it waits"), ("stopped", "it is submitted"), ("failed", "never")]
+)
+def test_a_job_that_trained_nothing_is_no_success(
+    attempted: Any, store: Store, run: Run, state: str, when: str
+) -> None:
+    """Its exit status is what Batch tells of, and Batch's SUCCEEDED would outrank the record's end."""
+    job = {"jobName": run.id, "jobId": "j", "startedAt": 1795334401000, "stoppedAt": 1795334402000}
+    event = {"source": "aws.batch", "detail-type": "Batch Job State Change"}
+    if when == "it waits":  # and the request to end its job is lost
+        runs.tell(store, run.id, News(QUEUED, job="j"))
+    if when == "never":
+        runs.tell(store, run.id, News(FAILED, reason="could not be submitted"))
+    else:
+        runs.ask_to_stop(store, run.id)
+    status = attempted("print('never')", AWS_BATCH_JOB_ID="j")
+    events.handle(event | {"detail": job | {"status": "FAILED" if status else "SUCCEEDED"}}, store, no_batch)
+    assert runs.read(store, run.id).state == state
+    assert status not in (0, RETRY_EXIT)
 
 
 def test_a_second_job_of_one_run_ends(attempted: Any, store: Store, run: Run) -> None:
     runs.tell(store, run.id, News(RUNNING, job="first"))
-    assert attempted("print('never')", AWS_BATCH_JOB_ID="second") == 0
+    assert attempted("print('never')", AWS_BATCH_JOB_ID="second") == 1
     told = runs.read(store, run.id)
     assert (told.state, told.job) == (RUNNING, "first")
     assert runs.logs(store, run).text == ""

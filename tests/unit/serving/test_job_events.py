@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from coldpress import runs
-from coldpress.errors import InvalidRequest, NotFound, Unavailable
+from coldpress.errors import Conflict, InvalidRequest, NotFound, Unavailable
 from coldpress.jobs import events, start
 from coldpress.jobs.batch import priority
 from coldpress.runs import Run
@@ -250,6 +250,27 @@ def test_somebody_who_waits_is_told_that_the_queue_does_not_take_it(store: Store
         start.start(store, ordered, Down())  # type: ignore[arg-type]
     told = runs.read(store, ordered.id)
     assert (told.state, told.reason) == ("failed", "could not be submitted: AWS Batch: no answer")
+
+
+@pytest.mark.parametrize("trouble", [Unavailable("SlowDown"), Conflict("changed by others 20 times")])
+def test_a_record_that_cannot_be_told_of_its_job_is_no_failed_submission(
+    store: Store, queue: Queue, handle: Any, monkeypatch: pytest.MonkeyPatch, trouble: Exception
+) -> None:
+    def tell(*_: Any) -> Run:
+        raise trouble
+
+    ordered = runs.order("r")
+    store.create(KEY, b'{"recipe": "r"}')
+    with monkeypatch.context() as patch:
+        patch.setattr(runs, "tell", tell)
+        assert start.start(store, ordered, queue).job == "job-1"  # type: ignore[arg-type]
+        from_file = handle(put(KEY))["run"]
+    assert len(queue.submitted) == 2
+    # The job's own events tell the record what nobody could before.
+    handle(event(ordered, "SUBMITTED", jobId="job-1"))
+    for run_id, job in ((ordered.id, "job-1"), (from_file, "")):
+        told = runs.read(store, run_id)
+        assert (told.state, told.reason, told.job) == ("queued", "", job)
 
 
 def test_stopping_what_is_not_there(store: Store) -> None:

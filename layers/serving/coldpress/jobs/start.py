@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 
 from coldpress import runs
-from coldpress.errors import ColdpressError, Conflict, InvalidRequest, NotFound
+from coldpress.errors import ColdpressError, Conflict, InvalidRequest, NotFound, Unavailable
 from coldpress.jobs.batch import Batch
 from coldpress.runs import DATASETS, News, Run
 from coldpress.store import Store
@@ -32,10 +32,11 @@ def start(store: Store, run: Run, batch: Batch) -> Run:
     """
     runs.create(store, run)
     try:
-        return _submit(store, run, batch)
+        job = batch.submit(run)
     except ColdpressError as error:
         runs.tell(store, run.id, News(runs.FAILED, runs.now(), reason=f"could not be submitted: {error}"))
         raise
+    return _noted(store, run, job)
 
 
 def stop(store: Store, run_id: str, batch: Callable[[], Batch]) -> Run:
@@ -76,11 +77,16 @@ def start_from_file(store: Store, key: str, batch: Batch) -> Run | None:
         if run.job or run.is_over:
             return run
         # Whoever stored it did not come to submit it. If it did, the second job sees that and ends.
-    return _submit(store, run, batch)
+    return _noted(store, run, batch.submit(run))
 
 
-def _submit(store: Store, run: Run, batch: Batch) -> Run:
-    return runs.tell(store, run.id, News(runs.QUEUED, job=batch.submit(run)))
+def _noted(store: Store, run: Run, job: str) -> Run:
+    """The run with its job, which is in the queue whatever becomes of this note."""
+    try:
+        return runs.tell(store, run.id, News(runs.QUEUED, job=job))
+    except (Conflict, Unavailable):
+        # Not a failure of the run: the job itself and Batch's events tell the record of the job, too.
+        return run._replace(job=job)
 
 
 def _ordered(key: str, data: bytes) -> Run:
