@@ -226,7 +226,8 @@ class Registry:
             weights: version -> share of the traffic; the shares are made to add up to 1.
             now: ISO 8601, UTC.
             only_forward: leave the alias where it is when it already points at a newer version
-                (late and repeated upload events must not roll a model back).
+                (late and repeated upload events must not roll a model back), or has pointed at one of
+                these before (nor must they undo what somebody rolled back since).
             only_from: the ETag of the position that the weights were worked out from.
 
         Raises:
@@ -261,7 +262,10 @@ class Registry:
             if {route.version: route.weight for route in current.routes} == shares:
                 # Sent again by a caller that lost the answer: the position to roll back to must stay.
                 return current
-            if only_forward and max(route.version for route in current.routes) >= max(weights):
+            if only_forward and (
+                max(route.version for route in current.routes) >= max(weights)
+                or any(row["version"] in weights for past in current.history for row in past["routes"])
+            ):
                 return current
             if only_from and current.etag != only_from:
                 raise Conflict(f"alias {name!r} of {model!r} was moved by somebody else; look again")

@@ -159,6 +159,18 @@ def test_a_late_event_does_not_roll_back(registry: Registry) -> None:
     assert routes_of(registry.move("m", "prod", {3: 1}, NOW, only_forward=True)) == {3: 1.0}
 
 
+def test_a_repeated_event_does_not_undo_a_rollback(registry: Registry) -> None:
+    with_versions(registry, 1, 2, 3)
+    registry.move("m", "prod", {1: 1}, NOW)
+    registry.move("m", "prod", {2: 1}, NOW, only_forward=True)
+    back = registry.rollback("m", "prod", NOW)
+    assert registry.move("m", "prod", {2: 1}, NOW, only_forward=True) == back
+    assert routes_of(registry.alias("m", "prod")) == {1: 1.0}
+    # The next upload moves it, and so does somebody who wants that version after all.
+    assert routes_of(registry.move("m", "prod", {3: 1}, NOW, only_forward=True)) == {3: 1.0}
+    assert routes_of(registry.move("m", "prod", {2: 1}, NOW)) == {2: 1.0}
+
+
 def test_a_canary_counts_as_where_the_alias_points(registry: Registry) -> None:
     with_versions(registry, 1, 2, 3)
     registry.move("m", "prod", {1: 0.9, 3: 0.1}, NOW)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from coldpress.errors import NotFound
+from coldpress.errors import NotFound, Unavailable
 from coldpress.ingest import transaction
 from coldpress.ingest.transaction import Superseded
 from coldpress.registry import Artifact, Manifest, Registry, TensorInfo
@@ -30,6 +30,16 @@ def manifest(version: int) -> Manifest:
 def stored(store: Store) -> dict[str, Any]:
     record: dict[str, Any] = json.loads(store.get(UPLOAD.progress_key).data)
     return record
+
+
+_replace = Store.replace
+
+
+def _refused_ready(store: Store, key: str, data: bytes, etag: str) -> str:
+    """The storage is gone when the last step, and only that, is to be recorded."""
+    if key == UPLOAD.progress_key and json.loads(data)["state"] == "ready":
+        raise Unavailable("the storage does not answer")
+    return _replace(store, key, data, etag)
 
 
 def ready(store: Store, etag: str = "e1") -> int:
@@ -98,6 +108,22 @@ def test_a_late_attempt_does_not_move_the_alias_back(store: Store) -> None:
     assert transaction.finish(store, UPLOAD, late) == 1
     assert [route.version for route in Registry(store).alias("digits").routes] == [2]
     assert Registry(store).versions("digits") == [1, 2]
+
+
+def test_a_redelivered_event_does_not_undo_a_rollback(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    ready(store, "e1")
+    record = transaction.commit(store, UPLOAD, transaction.take(store, UPLOAD, "e2"), manifest(2))
+    with monkeypatch.context() as patched:
+        patched.setattr(Store, "replace", _refused_ready)
+        with pytest.raises(Unavailable):
+            transaction.finish(store, UPLOAD, record)
+    registry = Registry(store)
+    assert [route.version for route in registry.alias("digits").routes] == [2]
+    registry.rollback("digits", "prod", "now")
+    again = transaction.take(store, UPLOAD, "e2", 2)
+    assert transaction.finish(store, UPLOAD, again) == 2
+    assert stored(store)["state"] == "ready"
+    assert [route.version for route in registry.alias("digits").routes] == [1]
 
 
 def test_without_an_alias_none_is_moved(store: Store) -> None:
