@@ -11,6 +11,7 @@ from coldpress.typed import Any, NamedTuple
 class Agreement(NamedTuple):
     """`share`: of the rows whose answer is the same one, 0 to 1. `difference`: the largest of a number.
 
+    Outputs with as many rows as each other answer together; of several such groups the worst one counts.
     The answer of a row is its strings, whole numbers and booleans, and the place of the largest number where
     an output has several floats a row. `difference` is None when no output holds floats, or their shapes
     differ; it is infinite where one of two numbers is not finite and the other is another.
@@ -26,7 +27,7 @@ def compare(one: Sequence[Tensor], other: Sequence[Tensor]) -> Agreement:
     if {tensor.name for tensor in one} != set(others):
         return Agreement(0.0, None)
     differences: list[float] = []
-    same: list[bool] | None = None
+    same: dict[int, list[bool]] = {}
     for mine in one:
         theirs = others[mine.name]
         if mine.datatype != theirs.datatype or mine.shape != theirs.shape:
@@ -35,8 +36,9 @@ def compare(one: Sequence[Tensor], other: Sequence[Tensor]) -> Agreement:
         if mine.datatype in ("FP16", "BF16", "FP32", "FP64"):
             differences.append(_difference(values, others_values))
         rows = list(map(operator.eq, _classes(mine, values), _classes(theirs, others_values)))
-        same = rows if same is None or len(rows) != len(same) else list(map(operator.and_, same, rows))
-    share = sum(same) / len(same) if same else 1.0
+        count = len(rows)
+        same[count] = list(map(operator.and_, same.get(count, rows), rows))
+    share = min((sum(rows) / count for count, rows in same.items() if count), default=1.0)
     return Agreement(share, max(differences, default=None))
 
 

@@ -29,6 +29,23 @@ def test_labels_and_scores_must_both_agree() -> None:
     assert compare([labels, scores], [others, swapped]) == Agreement(0.0, 1.0)
 
 
+def test_outputs_with_other_numbers_of_rows_hide_nothing() -> None:
+    def label(*values: int, name: str = "label") -> Tensor:
+        return Tensor(name, "INT64", (len(values),), array("q", values))
+
+    total, other_total = label(7, name="total"), label(8, name="total")
+    none = floats([], 0, 2, name="none")
+    for order in (1, -1):
+        assert compare([label(1, 2, 3), total][::order], [label(4, 5, 6), total]) == Agreement(0.0, None)
+        assert compare([label(1, 2), total][::order], [label(1, 5), total]) == Agreement(0.5, None)
+        assert compare([label(1, 2), total][::order], [label(1, 2), other_total]) == Agreement(0.0, None)
+        assert compare([label(1, 2), none][::order], [label(1, 5), none]) == Agreement(0.5, 0.0)
+    # With a third one in between, the first and the last are still of the same rows.
+    last = label(1, 2, name="last")
+    swapped = label(9, 2, name="last")
+    assert compare([label(1, 2), total, last], [label(1, 9), total, swapped]) == Agreement(0.0, None)
+
+
 def test_one_float_a_row_has_a_difference_but_no_class() -> None:
     assert compare([floats([1.0, 2.0])], [floats([1.0, 4.5])]) == Agreement(1.0, 2.5)
 
