@@ -60,7 +60,8 @@ class Access:
         key = key_in(headers)
         now = time.time()
         checked, caller = self._known.get(key, (0.0, None))
-        if caller is None or now - checked >= self._seconds:
+        # A clock that was set back tells nothing about how old that is: the key is read again.
+        if caller is None or not 0 <= now - checked < self._seconds:
             caller = self._checked(key, now)
         if caller.expires and caller.expires <= now:
             raise Unauthorized(
@@ -71,8 +72,8 @@ class Access:
     def _checked(self, key: str, now: float) -> Caller:
         """The caller as stored now; as before for a while, when the storage does not answer."""
         checked, known = self._known.pop(key, (0.0, None))
-        trusted = known is not None and now - checked < self._seconds + OUTAGE_TRUST_SECONDS
-        if known is not None and trusted and now - self._outages.get(key, 0.0) < OUTAGE_SECONDS:
+        trusted = known is not None and 0 <= now - checked < self._seconds + OUTAGE_TRUST_SECONDS
+        if known is not None and trusted and 0 <= now - self._outages.get(key, 0.0) < OUTAGE_SECONDS:
             self._known[key] = (checked, known)
             return known
         try:

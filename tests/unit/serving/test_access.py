@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from coldpress.access import Access, Caller, create_key, key_in, list_keys, require, revoke_key
-from coldpress.errors import Forbidden, InvalidRequest, NotFound, Unauthorized
+from coldpress.errors import Forbidden, InvalidRequest, NotFound, Unauthorized, Unavailable
 from coldpress.store import Store
 
 NO_KEY = "no API key: send it as 'x-api-key: KEY' or 'Authorization: Bearer KEY'"
@@ -101,6 +101,47 @@ def test_a_revoked_key_lives_as_long_as_it_is_remembered(store: Store, clock: li
     for _ in range(2):
         with pytest.raises(Unauthorized, match=UNKNOWN):
             access.caller({"x-api-key": key})
+
+
+def test_a_clock_that_is_set_back_keeps_no_revoked_key_alive(store: Store, clock: list[float]) -> None:
+    key, caller = create_key(store, ("read",))
+    access = Access(store, 60)
+    access.caller({"x-api-key": key})
+    revoke_key(store, caller.id)
+    clock[0] -= 7200
+    for _ in range(2):
+        with pytest.raises(Unauthorized, match=UNKNOWN):
+            access.caller({"x-api-key": key})
+        clock[0] += 61
+
+
+def test_a_clock_that_is_set_back_in_an_outage(
+    store: Store, clock: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, caller = create_key(store, ("read",))
+    access = Access(store, 60)
+    access.caller({"x-api-key": key})
+    asked: list[str] = []
+
+    def silent(_: Store, key: str) -> None:
+        asked.append(key)
+        raise Unavailable("the storage does not answer")
+
+    clock[0] += 120
+    with monkeypatch.context() as patched:
+        patched.setattr(Store, "get", silent)
+        for _ in range(2):
+            assert access.caller({"x-api-key": key}) == caller
+        assert len(asked) == 1
+        # The outage began later than it is now, so nobody knows how long ago: the storage is asked again.
+        clock[0] -= 30
+        assert access.caller({"x-api-key": key}) == caller
+        assert len(asked) == 2
+        # Nor is it known for how long the key has been trusted.
+        clock[0] -= 7200
+        with pytest.raises(Unavailable):
+            access.caller({"x-api-key": key})
+    assert access.caller({"x-api-key": key}) == caller
 
 
 def test_a_new_key_works_at_once_although_it_was_refused_before(store: Store) -> None:
