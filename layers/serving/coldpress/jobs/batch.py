@@ -7,7 +7,8 @@ from coldpress.jobs import RUN_VARIABLE
 from coldpress.runs import Run
 from coldpress.typed import Any
 
-CONNECT_SECONDS, READ_SECONDS = 5, 10
+CONNECT_SECONDS, READ_SECONDS, TRIES = 3, 5, 2
+"""All tries together stay far below the API function's 29 s: it has to note that there was no answer."""
 HIGHEST_PRIORITY = 9999
 UNKNOWN_MINUTES = 24 * 60
 """A run that nobody has estimated waits behind all that take less than a day."""
@@ -73,7 +74,8 @@ def _client() -> Any:
         from botocore.config import Config  # type: ignore[import-untyped, unused-ignore]
     except ModuleNotFoundError:
         raise Unsupported("boto3 is not installed; pip install 'coldpress[deploy]'") from None
-    retries = {"mode": "standard", "max_attempts": 3}
+    # Not `max_attempts`, which in this place does not count the first try.
+    retries = {"mode": "standard", "total_max_attempts": TRIES}
     config = Config(connect_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS, retries=retries)
     # boto3 itself reads AWS_DEFAULT_REGION only.
     return boto3.client("batch", region_name=os.environ.get("AWS_REGION"), config=config)
