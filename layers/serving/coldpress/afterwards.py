@@ -19,6 +19,8 @@ NAME = "coldpress-afterwards"
 REGISTER_SECONDS = 2.0
 YEARS = 1e8
 """In seconds."""
+PAUSES = (0.0, 0.1, 0.4, 1.6)
+"""Seconds before each try to ask for the next event; after the last the thread goes on as no extension."""
 
 Work = Callable[[], object]
 
@@ -51,8 +53,8 @@ class Afterwards:
 
     def _run(self) -> None:
         while True:
-            if self._extension is not None:
-                self._extension.next_event()
+            if self._extension is not None and not self._extension.next_event():
+                self._extension = None
             self._told.acquire()
             work = self._todo.popleft()
             if work is None:
@@ -96,11 +98,27 @@ class _Extension:
             return None
         return cls(connection, identifier, runtime_api)
 
-    def next_event(self) -> None:
-        """Says that all is done; returns when the function is invoked again, if that is after hours."""
-        if not self._connection.reusable:
-            self._connection = _connected(self._runtime_api)
-        self._connection.ask(self._head, time.monotonic() + YEARS)
+    def next_event(self) -> bool:
+        """Says that all is done; returns when the function is invoked again, if that is after hours.
+
+        Whether the function was invoked: no, when the API does not answer.
+        """
+        for pause in PAUSES:
+            time.sleep(pause)
+            try:
+                if not self._connection.reusable:
+                    self._connection = _connected(self._runtime_api)
+                self._connection.ask(self._head, time.monotonic() + YEARS)
+            except (OSError, Broken, ValueError) as error:  # a length that is no number is a ValueError
+                reason = f"{type(error).__name__}: {error}"
+            else:
+                return True
+        # Ending the thread instead would leave the next request waiting for work that nobody does.
+        sys.stderr.write(
+            f"the Extensions API gave no event in {len(PAUSES)} tries ({reason}); what is done after an "
+            "answer may now wait until the next request\n"
+        )
+        return False
 
 
 def _connected(runtime_api: str) -> Connection:

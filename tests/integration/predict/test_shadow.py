@@ -114,6 +114,9 @@ def test_which_versions_may_be_shadows(plane: Plane) -> None:
     assert plane.registry.shadow("m", "prod", 0).shadow == 0
 
 
+DROPPED = b"no answer: the connection ends"
+
+
 class ExtensionsApi(BaseHTTPRequestHandler):
     """The two endpoints of Lambda's Extensions API that an internal extension uses."""
 
@@ -128,7 +131,11 @@ class ExtensionsApi(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.calls.append((self.path, self.headers["Lambda-Extension-Identifier"], ""))
-        self._answer(self.events.get(), {})
+        event = self.events.get()
+        if event == DROPPED:
+            self.close_connection = True
+            return
+        self._answer(event, {})
 
     def _answer(self, body: bytes, headers: dict[str, str]) -> None:
         self.send_response(200)
@@ -180,6 +187,44 @@ def test_an_extension_keeps_the_environment_awake_until_the_work_is_done(
     _until(lambda: len(api.calls) == 4)
 
 
+def test_an_extension_whose_poll_is_dropped_asks_again(
+    extensions: tuple[str, type[ExtensionsApi]], capfd: pytest.CaptureFixture[str]
+) -> None:
+    address, api = extensions
+    afterwards = Afterwards(address)
+    done: list[int] = []
+    for number in range(3):
+        api.events.put(DROPPED)
+        api.events.put(b'{"eventType":"INVOKE"}')
+        afterwards.answered(lambda number=number: done.append(number))  # type: ignore[misc]
+        assert _settled(afterwards)
+    assert done == [0, 1, 2]
+    _until(lambda: len(api.calls) == 1 + 2 * 3 + 1)
+    assert capfd.readouterr().err == ""
+
+
+def test_an_extension_whose_api_has_gone_still_does_its_work(
+    extensions: tuple[str, type[ExtensionsApi]],
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("coldpress.afterwards.PAUSES", (0.0, 0.0, 0.0))
+    address, api = extensions
+    afterwards = Afterwards(address)
+    for _ in range(3):
+        api.events.put(DROPPED)
+    done: list[int] = []
+    for number in range(2):
+        afterwards.answered(lambda number=number: done.append(number))  # type: ignore[misc]
+        assert _settled(afterwards)
+    assert done == [0, 1]
+    assert len(api.calls) == 4
+    assert capfd.readouterr().err == (
+        "the Extensions API gave no event in 3 tries (Broken: the connection was closed without an answer); "
+        "what is done after an answer may now wait until the next request\n"
+    )
+
+
 def test_without_an_extensions_api_it_is_a_thread(capfd: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         address = f"127.0.0.1:{closed.getsockname()[1]}"
@@ -192,6 +237,14 @@ def test_without_an_extensions_api_it_is_a_thread(capfd: pytest.CaptureFixture[s
         afterwards.settle()
         assert done == [1]
     assert capfd.readouterr().err.count("ZeroDivisionError") == 2
+
+
+def _settled(afterwards: Afterwards) -> bool:
+    """Whether it has nothing left to do, without waiting for ever where it never has."""
+    waiting = threading.Thread(target=afterwards.settle, daemon=True)
+    waiting.start()
+    waiting.join(10)
+    return not waiting.is_alive()
 
 
 def _until(what: Callable[[], bool]) -> None:
