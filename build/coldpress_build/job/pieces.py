@@ -13,8 +13,9 @@ SECONDS = 5.0
 FIRST_SECONDS = 1.0
 MOST_BYTES = 64 << 10
 """Of one piece; whoever reads takes many at once."""
-KEPT_BYTES = 1 << 20
-"""Kept while the store does not answer; what is older is lost here, and still in CloudWatch."""
+KEPT_BYTES = 4 << 20
+"""Kept between two times (0.8 MB a second), and while the store does not answer; what is older is lost here, and
+still in CloudWatch."""
 
 
 class Pieces:
@@ -23,6 +24,7 @@ class Pieces:
     def __init__(self, store: Store, run: Run, attempt: int, node: int) -> None:
         self._store, self._run, self._attempt, self._node = store, run, attempt, node
         self._waiting = bytearray()
+        self._dropped = 0
         self._number = 0
         self._lock, self._over = threading.Lock(), threading.Event()
         self._thread = threading.Thread(target=self._work, name="log", daemon=True)
@@ -31,7 +33,9 @@ class Pieces:
         """Takes what was printed."""
         with self._lock:
             self._waiting += data
-            del self._waiting[:-KEPT_BYTES]
+            surplus = max(0, len(self._waiting) - KEPT_BYTES)
+            del self._waiting[:surplus]
+            self._dropped += surplus
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -47,26 +51,30 @@ class Pieces:
     def _work(self) -> None:
         pause = FIRST_SECONDS
         while not self._over.wait(pause):
-            self._store_some()
+            self._store_all()
             pause = SECONDS
+        self._store_all()
+
+    def _store_all(self) -> None:
+        """Stores what waits, while the store answers."""
         while self._store_some():
             continue
 
     def _store_some(self) -> bool:
-        """Whether there was something, and it was stored."""
+        """Whether to go on at once: a whole piece was stored, or its name was taken. Less can wait."""
         with self._lock:
-            piece = bytes(self._waiting[:MOST_BYTES])
+            piece, dropped = bytes(self._waiting[:MOST_BYTES]), self._dropped
         if not piece:
             return False
         try:
             self._store.create(piece_key(self._run, self._attempt, self._node, self._number), piece)
         except Conflict:  # an attempt of the same number before this one
             self._number += 1
-            return self._store_some()
+            return True
         except ColdpressError:  # the log can wait; the run must not end for it
             return False
         self._number += 1
         with self._lock:
-            if self._waiting.startswith(piece):
-                del self._waiting[: len(piece)]
-        return True
+            # What was dropped meanwhile was the beginning of this piece.
+            del self._waiting[: max(0, len(piece) - (self._dropped - dropped))]
+        return len(piece) == MOST_BYTES

@@ -262,6 +262,54 @@ def test_a_store_that_fails_for_a_while_loses_nothing(
     assert runs.logs(store, run).text == "kept"
 
 
+def test_all_that_waits_is_stored_each_time(store: Store, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One piece each time would be a log of 13 kB a second, and what is above that lost."""
+    real, stored, done = store.create, bytearray(), threading.Event()
+
+    def create(key: str, data: bytes) -> str:
+        etag = real(key, data)
+        stored.extend(data)
+        if len(stored) == 9500:
+            done.set()
+        return etag
+
+    monkeypatch.setattr(store, "create", create)
+    monkeypatch.setattr(pieces, "MOST_BYTES", 1000)
+    monkeypatch.setattr(pieces, "FIRST_SECONDS", 0.01)
+    monkeypatch.setattr(pieces, "SECONDS", 600.0)  # there is only the first time
+    log = pieces.Pieces(store, run, 1, 0)
+    log.add(b"x" * 9500)
+    with log:
+        assert done.wait(10)
+
+
+def test_what_is_dropped_while_a_piece_is_stored_is_not_stored_twice(
+    store: Store, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, more = store.create, [b"b" * 500]
+
+    def create(key: str, data: bytes) -> str:
+        while more:
+            log.add(more.pop())
+        return real(key, data)
+
+    monkeypatch.setattr(store, "create", create)
+    monkeypatch.setattr(pieces, "MOST_BYTES", 1000)
+    monkeypatch.setattr(pieces, "KEPT_BYTES", 1000)
+    with pieces.Pieces(store, run, 1, 0) as log:
+        log.add(b"a" * 1000)
+    assert runs.logs(store, run).text == "a" * 1000 + "b" * 500
+
+
+def test_a_long_attempt_of_the_same_number_is_passed_over(store: Store, run: Run) -> None:
+    for number in range(sys.getrecursionlimit()):
+        store.create(runs.piece_key(run, 1, 0, number), b".")
+    with pieces.Pieces(store, run, 1, 0) as log:
+        log.add(b"kept")
+    last = runs.piece_key(run, 1, 0, sys.getrecursionlimit())
+    assert store.get(last).data == b"kept"
+
+
 def test_an_attempt_of_the_same_number_overwrites_nothing(store: Store, run: Run) -> None:
     for words in (b"first\n", b"second\n"):
         with pieces.Pieces(store, run, 1, 0) as log:
