@@ -14,8 +14,8 @@ FIRST_SECONDS = 1.0
 MOST_BYTES = 64 << 10
 """Of one piece; whoever reads takes many at once."""
 KEPT_BYTES = 4 << 20
-"""Kept between two times (0.8 MB a second), and while the store does not answer; what is older is lost here, and
-still in CloudWatch."""
+"""Kept between two times (0.8 MB a second), and while the store does not answer; what is older is lost here,
+and still in CloudWatch."""
 
 
 class Pieces:
