@@ -1,14 +1,15 @@
 """What a file may do to the process that tries it out, with real signals."""
 
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from coldpress.errors import Internal
-from coldpress.ingest.ingest import Ingest
+from coldpress.errors import Internal, Unavailable
+from coldpress.ingest.ingest import RESERVE_SECONDS, Ingest
 from coldpress.settings import Settings
 
 
@@ -73,9 +74,24 @@ def test_a_trial_that_hangs_is_killed(
     world: Any, build: Callable[..., bytes], at_start: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("coldpress.ingest.isolation.GRACE_SECONDS", 0.5)
+    monkeypatch.setattr("coldpress.ingest.ingest.TRIAL_SHARE", 0.0)  # however slow this machine is
     at_start("time.sleep(60)")
     outcome = world.ingest(world.upload(build()).key, seconds=1)
     assert outcome["reason"] == "it could not be opened and run within 1 s"
+
+
+def test_a_file_is_not_refused_because_the_store_was_slow(
+    world: Any, build: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload = world.upload(build())
+    fetch = world.ingest.store.fetch
+    with monkeypatch.context() as patch:
+        # Within its reserve the attempt has 1 s, and the store takes more than half of that.
+        patch.setattr(world.ingest.store, "fetch", lambda *which: time.sleep(0.6) or fetch(*which))
+        with pytest.raises(Unavailable, match="s are left to try the model"):
+            world.ingest(upload.key, 1, seconds=RESERVE_SECONDS + 1)
+    assert world.state(upload)["state"] == "failed"
+    assert world.ingest(upload.key, 2) == {"outcome": "ready", "version": 1}
 
 
 def test_the_upload_secret_stays_out_of_the_trial(

@@ -23,6 +23,8 @@ from coldpress.uploads import Upload, upload_of
 
 RESERVE_SECONDS = 30.0
 """Kept for storing the version when the function's time is limited."""
+TRIAL_SHARE = 0.5
+"""Of the other time, the least for the trial: with less, a good file would be refused for a slow store."""
 CHUNK = 8 << 20
 
 
@@ -49,7 +51,7 @@ class Ingest:
         Raises:
             Unavailable, Conflict: not now; the event should come again.
         """
-        run = _Run(self.store, self._settings, key, tries, time.monotonic() + seconds)
+        run = _Run(self.store, self._settings, key, tries, seconds)
         try:
             outcome = run.outcome()
         except Superseded:
@@ -65,12 +67,13 @@ class Ingest:
 class _Run:
     """One attempt at one upload. Its stages are timed in milliseconds."""
 
-    def __init__(self, store: Store, config: Settings, key: str, tries: int, deadline: float) -> None:
+    def __init__(self, store: Store, config: Settings, key: str, tries: int, seconds: float) -> None:
         self._store = store
         self._settings = config
         self._key = key
         self._tries = tries
-        self._deadline = deadline
+        self._seconds = max(seconds - RESERVE_SECONDS, 1.0)
+        self._deadline = time.monotonic() + self._seconds
         self._taken: tuple[Upload, Record] | None = None
         self._at = time.perf_counter()
         self._ms: dict[str, float] = {}
@@ -140,8 +143,7 @@ class _Run:
         checks.check_graph(scan)
         known = metadata.read(scan.metadata)
         self._lap("scan")
-        seconds = max(self._deadline - time.monotonic() - RESERVE_SECONDS, 1.0)
-        found = isolation.run_trial(folder, self._settings, known.warmup, seconds)
+        found = isolation.run_trial(folder, self._settings, known.warmup, self._seconds_for_trial())
         self._lap("trial")
         self._ms |= {f"trial_{stage}": ms for stage, ms in found["ms"].items()}
         notes = {metadata.NOTE: "; ".join(found["notes"])} if found["notes"] else {}
@@ -170,6 +172,16 @@ class _Run:
                 "producer": scan.producer,
             },
         )
+
+    def _seconds_for_trial(self) -> float:
+        """What is left of the attempt's time. Raises `Unavailable` when fetching the file took most of it."""
+        left, least = self._deadline - time.monotonic(), self._seconds * TRIAL_SHARE
+        if left < least:
+            raise Unavailable(
+                f"{max(left, 0):.0f} s are left to try the model and it needs {least:.0f} s, as the storage "
+                f"was slow to give {self._key}; deliver the event again"
+            )
+        return max(left, 1.0)
 
     def _fetch(self, info: Info, path: Path) -> str:
         """The object's bytes in a file; their SHA-256. Raises `Unavailable` when it is being replaced."""
