@@ -4,7 +4,7 @@ import time
 
 from coldpress import engine
 from coldpress.cpu import fits
-from coldpress.errors import ColdpressError, Internal, Unavailable
+from coldpress.errors import ColdpressError, Internal, InvalidRequest, Unavailable
 from coldpress.loading import Loaded, load, unpack
 from coldpress.registry import Artifact, Manifest
 from coldpress.settings import Settings
@@ -27,6 +27,19 @@ class Model:
         self.manifest = manifest
         self.session = session
         self.size = size
+
+    def run(
+        self, inputs: "list[Tensor]", outputs: list[str] | None = None, *, deadline: float | None = None
+    ) -> "list[Tensor]":
+        """As `ort.Session.run`; raises `InvalidRequest` also for what the process would not survive."""
+        if self.manifest.refuses_empty:
+            for tensor in inputs:
+                if 0 in tensor.shape:
+                    raise InvalidRequest(
+                        f"input {tensor.name!r} has the shape {list(tensor.shape)}, which holds nothing; "
+                        "this model's recurrent layers need at least one step and one row"
+                    )
+        return self.session.run(inputs, outputs, deadline=deadline)
 
 
 class Opener:

@@ -74,6 +74,8 @@ class Manifest(NamedTuple):
     """How its sessions are opened, where not as usual: any of SESSION_SETTINGS."""
     inline: str = ""
     """The best artefact in base64, if that is small."""
+    refuses_empty: bool = False
+    """Whether an input must hold an element: ONNX Runtime's GRU and LSTM end the process where none comes."""
 
     def to_json(self) -> dict[str, Any]:
         """As stored."""

@@ -163,7 +163,7 @@ class DataPlane:
                 request = self._decompressed(request)
             inference = protocol.decode(request, route, manifest, self.settings)
             at = trace.lap("decode", began)
-            outputs = model.session.run(inference.tensors, inference.outputs, deadline=deadline)
+            outputs = model.run(inference.tensors, inference.outputs, deadline=deadline)
             at = trace.lap("infer", at)
             response = protocol.encode(inference, manifest, outputs)
             trace.lap("encode", at)

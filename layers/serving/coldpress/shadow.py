@@ -81,7 +81,7 @@ class Shadow:
             model = self._models.beside(manifest, answered.model, Trace(counted=False))
             at = time.perf_counter()
             inference = answered.inference
-            outputs = model.session.run(inference.tensors, inference.outputs, deadline=answered.deadline)
+            outputs = model.run(inference.tensors, inference.outputs, deadline=answered.deadline)
             metrics["ShadowDuration"] = (time.perf_counter() - at) * 1000
             found = compare(answered.outputs, outputs)
             metrics["ShadowAgreement"] = found.share

@@ -13,6 +13,7 @@ from onnx import parser
 
 from coldpress import ort
 from coldpress.access import create_key
+from coldpress.ingest import graph
 from coldpress.registry import Artifact, Manifest, Registry, TensorInfo
 from coldpress.serving import DataPlane
 from coldpress.settings import Settings
@@ -55,7 +56,10 @@ class World:
         with ort.Session.open(ort.Library.open(ort.library_path()), data) as session:
             inputs = tuple(_info(spec) for spec in session.inputs)
             outputs = tuple(_info(part) for spec in session.outputs for part in spec.answered())
-        manifest = Manifest(name, version, "", (artifact,), inputs, outputs, onnx.__version__, tuple(labels))
+        manifest = Manifest(
+            name, version, "", (artifact,), inputs, outputs, onnx.__version__, tuple(labels),
+            refuses_empty=graph.scan(data).refuses_empty,
+        )  # fmt: skip
         self.registry.add(manifest)
         self.registry.move(name, alias, {version: 1.0}, "")
         return manifest

@@ -2,6 +2,7 @@
 
 import json
 import struct
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -201,3 +202,26 @@ SEGMENTS = st.text(max_size=5) | st.sampled_from(WORDS_OF_PATHS.split(","))
 def test_any_path(world: World, method: str, path: list[str]) -> None:
     answer = world.ask(method, "/" + "/".join(path), b"{}")
     assert answer.status in (200, 400, 404, 405, 413, 422), answer
+
+
+@pytest.mark.parametrize(("operator", "gates"), [("GRU", 3), ("LSTM", 4)])
+def test_nothing_for_a_recurrent_layer(operator: str, gates: int, tmp_path: Path) -> None:
+    """ONNX Runtime ends the process for it: here the tests' own, if it were asked."""
+    world = World(tmp_path)
+    text = f"""g (float[t,n,2] x) => (float[t,1,n,3] y) {{
+        ws = Constant <value_ints = [1, {3 * gates}, 2]> ()
+        rs = Constant <value_ints = [1, {3 * gates}, 3]> ()
+        w = ConstantOfShape (ws)
+        r = ConstantOfShape (rs)
+        y = {operator} <hidden_size = 3> (x, w, r)
+    }}"""
+    world.add("recurrent", model(text))
+    for shape, status in (([0, 1, 2], 400), ([1, 0, 2], 400), ([2, 1, 2], 200)):
+        data = [0.5] * (shape[0] * shape[1] * 2)
+        answer = world.infer("recurrent", {"inputs": [
+            {"name": "x", "datatype": "FP32", "shape": shape, "data": data}
+        ]})  # fmt: skip
+        assert answer.status == status, answer
+        assert status == 200 or answer.json["error"].startswith(
+            f"input 'x' has the shape {shape}, which holds"
+        )

@@ -42,6 +42,8 @@ SCHEMA: dict[str, dict[int, str]] = {
     "Function": {1: "name", 10: "domain", 7: "Node", 11: "Attribute", 9: "FunctionOpset"},
     "FunctionOpset": {1: "domain", 2: "version"},
 }
+_RECURRENT = frozenset({"GRU", "LSTM", "AttnLSTM"})
+"""For no step or no row, ONNX Runtime 1.31 ends the process ("terminate called …"). Its RNN does not."""
 WHOLE_NUMBERS = frozenset({"ir_version", "version", "data_location"})
 
 # What people upload by mistake: (position, bytes there, what it is and what to do).
@@ -74,6 +76,11 @@ class Scan(NamedTuple):
     external: tuple[str, ...]
     """Where tensors kept outside of the file are said to be, in order of appearance."""
     metadata: dict[str, str]
+
+    @property
+    def refuses_empty(self) -> bool:
+        """See `registry.Manifest`."""
+        return any(operator in _RECURRENT for _, operator in self.operators)
 
 
 def scan(data: Bytes) -> Scan:
