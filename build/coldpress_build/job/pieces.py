@@ -1,5 +1,6 @@
 """What a job prints, into the store: objects that never change, one every few seconds."""
 
+import codecs
 import threading
 from types import TracebackType
 from typing import Self
@@ -63,7 +64,10 @@ class Pieces:
     def _store_some(self) -> bool:
         """Whether to go on at once: a whole piece was stored, or its name was taken. Less can wait."""
         with self._lock:
-            piece, dropped = bytes(self._waiting[:MOST_BYTES]), self._dropped
+            waiting, dropped = bytes(self._waiting[:MOST_BYTES]), self._dropped
+        is_full = len(waiting) == MOST_BYTES
+        is_last = self._over.is_set() and not is_full
+        piece = waiting if is_last else _whole(waiting)
         if not piece:
             return False
         try:
@@ -77,4 +81,12 @@ class Pieces:
         with self._lock:
             # What was dropped meanwhile was the beginning of this piece.
             del self._waiting[: max(0, len(piece) - (self._dropped - dropped))]
-        return len(piece) == MOST_BYTES
+        return is_full
+
+
+def _whole(data: bytes) -> bytes:
+    """`data` without a character's beginning at its end: it may be read without the piece after it."""
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    decoder.decode(data)
+    begun, _ = decoder.getstate()
+    return data[: len(data) - len(begun)]

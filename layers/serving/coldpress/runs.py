@@ -253,7 +253,9 @@ class Lines(NamedTuple):
 
 
 PIECES = 64
-"""Most pieces of one answer: 4 MB, where Lambda answers at most 6."""
+"""Most pieces of one answer."""
+ANSWER_BYTES = 5 << 20
+"""Most of one answer, where Lambda answers 6 MiB at most. A colour's escape character is 7 bytes there."""
 
 
 def piece_key(run: Run, attempt: int, node: int, number: int) -> str:
@@ -265,5 +267,18 @@ def logs(store: Store, run: Run, after: str = "") -> Lines:
     """What the job printed after the part that ended at `after`; nothing new: an empty text."""
     found: Iterator[str] = (info.key.rsplit("/", 1)[1] for info in store.walk(f"{run.folder}logs"))
     names = sorted(name for name in found if name > after)[:PIECES]
-    pieces = [store.get(f"{run.folder}logs/{name}").data for name in names]
-    return Lines(b"".join(pieces).decode("utf-8", "replace"), names[-1] if names else after)
+    pieces: list[bytes] = []
+    size = 0
+    for name in names:
+        piece = store.get(f"{run.folder}logs/{name}").data
+        size += _answered(piece)
+        if pieces and size > ANSWER_BYTES:
+            break
+        pieces.append(piece)
+        after = name
+    return Lines(b"".join(pieces).decode("utf-8", "replace"), after)
+
+
+def _answered(piece: bytes) -> int:
+    """The bytes of a piece in Lambda's answer: a JSON text that has a JSON text in it."""
+    return len(json.dumps(json.dumps(piece.decode("utf-8", "replace"), ensure_ascii=False)))

@@ -283,6 +283,18 @@ def test_all_that_waits_is_stored_each_time(store: Store, run: Run, monkeypatch:
         assert done.wait(10)
 
 
+def test_no_character_is_cut_in_two(store: Store, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pieces, "MOST_BYTES", 1000)
+    bars = "a" + "█" * 2000
+    with pieces.Pieces(store, run, 1, 0) as log:
+        log.add(bars.encode() + b"\xe2\x96")  # and what never became a character is kept, too
+    keys = sorted(info.key for info in store.walk(f"{run.folder}logs"))
+    *whole, last = (store.get(key).data for key in keys)
+    assert len(whole) >= 6
+    assert "".join(piece.decode() for piece in (*whole, last[:-2])) == bars
+    assert runs.logs(store, run).text == f"{bars}\ufffd"
+
+
 def test_what_is_dropped_while_a_piece_is_stored_is_not_stored_twice(
     store: Store, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

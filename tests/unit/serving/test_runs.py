@@ -1,6 +1,7 @@
 """Run records: forward only, the same whatever is told first, and one writer at a time."""
 
 import itertools
+import json
 import threading
 from pathlib import Path
 
@@ -197,3 +198,29 @@ def test_long_logs_come_in_parts(store: Store, monkeypatch: pytest.MonkeyPatch) 
     part = runs.logs(store, run)
     assert part.text == "01"
     assert runs.logs(store, run, part.next).text == "2"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        b'{"epoch": 12, "loss": 0.1234}\n',
+        "epoch 12/100:  45%|████▌     | 36.1it/s\r".encode(),
+        b"\x1b[1m\x1b[32mINFO\x1b[0m step 12 loss 0.123\n",
+        b"\x00",
+        b"\xff",
+    ],
+)
+def test_a_part_of_a_log_fits_into_lambdas_answer(store: Store, words: bytes) -> None:
+    run = runs.create(store, ordered())
+    piece = words * ((64 << 10) // len(words))
+    for number in range(runs.PIECES):
+        store.create(runs.piece_key(run, 1, 0, number), piece)
+    text, after, parts = "", "", 0
+    while (part := runs.logs(store, run, after)).text:
+        text, after, parts = text + part.text, part.next, parts + 1
+        # Older Pythons' Lambda answers in ASCII.
+        answer = {"statusCode": 200, "body": json.dumps(part._asdict(), ensure_ascii=False)}
+        assert len(json.dumps(answer)) < 6 << 20
+    assert text == piece.decode("utf-8", "replace") * runs.PIECES
+    # Nor are they smaller than they have to be: a part is a request, and a list of the whole log.
+    assert parts <= 1 + 7 * len(piece) * runs.PIECES // runs.ANSWER_BYTES
