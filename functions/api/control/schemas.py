@@ -62,6 +62,7 @@ class Manifest(Record):
         description="How its sessions are opened, where not as usual.", examples=[{"arena": False}]
     )
     source: dict[str, Any] = Field(description="The upload it came from: id, key, etag, size, sha256.")
+    refuses_empty: bool = Field(description="Whether every input must hold an element.")
 
 
 class VersionSummary(BaseModel):
