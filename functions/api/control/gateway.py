@@ -18,6 +18,9 @@ class Gateway(HTTPGateway):
         # `curl -d` marks its body as a form unless it is told otherwise, and nothing here takes forms.
         if headers.get("content-type") == "application/x-www-form-urlencoded":
             headers["content-type"] = "application/json"
+        # Behind several proxies it is a list, the caller's own first; Starlette knows these two only.
+        scheme = headers.get("x-forwarded-proto", "").partition(",")[0].strip().lower()
+        headers["x-forwarded-proto"] = scheme if scheme in ("http", "https") else "https"
         # Mangum splits the host at every colon and fails on IPv6 ("[::1]:8000"); nothing here reads
         # the server address it makes of it, so it gets a host it can split.
         self.event = event | {"headers": headers | {"host": "gateway"}}

@@ -14,6 +14,10 @@ WISH = {"model": "sentiment", "filename": "model.onnx"}
         ({"host": "127.0.0.1:8000", "x-forwarded-proto": "http"}, "http://127.0.0.1:8000/uploads/files/"),
         ({"host": "[::1]:8000", "x-forwarded-proto": "http"}, "http://[::1]:8000/uploads/files/"),
         ({"Host": "models.example.org"}, "https://models.example.org/uploads/files/"),
+        ({"host": "a.example", "x-forwarded-proto": "HTTP"}, "http://a.example/uploads/files/"),
+        ({"host": "a.example", "x-forwarded-proto": "http, https"}, "http://a.example/uploads/files/"),
+        ({"host": "a.example", "x-forwarded-proto": "gopher"}, "https://a.example/uploads/files/"),
+        ({"host": "a.example", "x-forwarded-proto": ""}, "https://a.example/uploads/files/"),
     ],
 )
 def test_links_use_the_callers_host_and_scheme(api: Any, headers: dict[str, str], base: str) -> None:
