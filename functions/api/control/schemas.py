@@ -74,7 +74,8 @@ class VersionSummary(BaseModel):
     artifacts: list[Artifact]
     labels: list[str]
     metrics: dict[str, float | None] = Field(
-        description="Measured when it was trained; null for NaN and infinity.", examples=[{"accuracy": 0.79}]
+        description="Measured when it was trained; null for what is no finite number of 64 bits.",
+        examples=[{"accuracy": 0.79}],
     )
     batch_sensitive: bool = Field(
         description="Whether an answer depends on what else is in its request, as its author says."
@@ -111,12 +112,15 @@ def _metrics(metadata: dict[str, str]) -> dict[str, float | None]:
     # A model's metadata is its author's: what is no number is left out, never an error.
     try:
         stored = json.loads(metadata.get(METRICS_KEY, "{}"))
-    except ValueError:
+    except (ValueError, RecursionError):  # nested too deeply
         return {}
     if not isinstance(stored, dict):
         return {}
-    return {
-        name: float(value) if math.isfinite(value) else None
-        for name, value in stored.items()
-        if isinstance(value, int | float)
-    }
+    return {name: _finite(value) for name, value in stored.items() if isinstance(value, int | float)}
+
+
+def _finite(value: float) -> float | None:
+    try:
+        return float(value) if math.isfinite(value) else None
+    except OverflowError:  # a whole number beyond what a float holds
+        return None

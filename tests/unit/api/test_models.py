@@ -121,7 +121,11 @@ def test_a_manifest_is_answered_as_it_was_registered(api: Any, register: Any) ->
         ('{"name": "x", "nested": {"a": 1}, "f1": 0.5}', {"f1": 0.5}),
         ("[1, 2]", {}),
         ("{not json", {}),
+        (f'{{"parameters": 1{"0" * 400}, "f1": 0.5}}', {"parameters": None, "f1": 0.5}),
+        (f'{{"parameters": 1{"0" * 5000}}}', {}),  # more digits than Python reads
+        ('{"a":' * 100_000, {}),
     ],
+    ids=lambda value: str(value)[:40],
 )
 def test_metrics_are_the_authors_and_never_an_error(
     api: Any, register: Any, stored: str, answered: dict[str, Any]
