@@ -20,6 +20,13 @@ SHOWN = 3
 ON_TERMINAL = ("accuracy", "f1", "roc_auc", "r2", "mae")
 """Figures of folds there."""
 
+NOT_IN_A_JOB = {
+    "--out": "is for no job, which keeps its results beside its record",
+    "--checkpoints": "is for no job, which keeps its checkpoints beside its record",
+    "--resume": "is for no job, which goes on by itself when it was interrupted",
+}
+"""Why; of other options, that they run here only."""
+
 Folds = Annotated[
     int,
     typer.Option(
@@ -60,11 +67,11 @@ def extras(folds: int, trials: int, slice_by: list[str] | None, settings: list[s
     return Extras(folds, plan, tuple(slice_by or ()))
 
 
-def only_here(folds: int, trials: int, slice_by: list[str] | None) -> None:
-    """Raises `InvalidRequest` for what a job does not take."""
-    for option, given in {"--cv": folds, "--sweep": trials, "--slice": slice_by}.items():
-        if given:
-            raise InvalidRequest(f"{option} runs here only: leave out {option}, or --on")
+def only_here(given: Mapping[str, object]) -> None:
+    """Raises `InvalidRequest` for an option, by its name, that a job does not take."""
+    for option in (option for option, value in given.items() if value):
+        reason = NOT_IN_A_JOB.get(option, "runs here only")
+        raise InvalidRequest(f"{option} {reason}: leave out {option}, or --on")
 
 
 def show_extras(training: "Training", console: "Console") -> None:

@@ -96,7 +96,16 @@ def train(
 
             check_name(publish)  # before the training, not after
         if on:
-            only_here(folds, trials, slice_by)
+            only_here(
+                {
+                    "--cv": folds,
+                    "--sweep": trials,
+                    "--slice": slice_by,
+                    "--out": out,
+                    "--checkpoints": checkpoints,
+                    "--resume": resume,
+                }
+            )
             from coldpress_ops.jobs.orders import Order
 
             given = dict(pair.split("=", 1) for pair in pairs)

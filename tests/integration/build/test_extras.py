@@ -117,6 +117,20 @@ def test_best_toml_is_what_config_takes(run: Path, folder: Path, monkeypatch: py
         (["--sweep", "-1"], "--sweep -1: the number of trials must be from 1 to 10,000"),
         (["--cv", "200"], "--cv 200: the number of folds must be from 2 to 100; 5 is usual"),
         (["--cv", "5", "--on", "local"], "--cv runs here only: leave out --cv, or --on"),
+        (
+            ["--out", "mine", "--on", "local"],
+            "--out is for no job, which keeps its results beside its record: leave out --out, or --on",
+        ),
+        (
+            ["--checkpoints", "mine", "--on", "batch"],
+            "--checkpoints is for no job, which keeps its checkpoints beside its record: leave out "
+            "--checkpoints, or --on",
+        ),
+        (
+            ["--resume", "--on", "local"],
+            "--resume is for no job, which goes on by itself when it was interrupted: leave out --resume, "
+            "or --on",
+        ),
     ],
 )
 def test_bad_options_are_told_before_anything_is_trained(
@@ -136,3 +150,4 @@ def test_bad_options_are_told_before_anything_is_trained(
     assert failed.exit_code == 1
     assert failed.stderr.splitlines()[-1] == f"error: {message}"
     assert not (tmp_path / "s" / "runs").exists() or not list((tmp_path / "s" / "runs").iterdir())
+    assert not (tmp_path / "s" / "jobs").exists()
