@@ -109,6 +109,8 @@ def order(recipe: str, settings: dict[str, str] | None = None, **wishes: Any) ->
     for text in (run.data, *run.settings, *run.settings.values()):
         if len(text) > MAX_TEXT:
             raise InvalidRequest(f"{text[:40]!r}… has {len(text)} characters; at most {MAX_TEXT} are taken")
+        if any("\ud800" <= character <= "\udfff" for character in text):
+            raise InvalidRequest(f"{text[:40]!r} has half a surrogate pair in it; write whole characters")
     if ("/" in run.data and not run.data.startswith(DATASETS)) or ".." in run.data:
         raise InvalidRequest(f"{run.data!r} is no data: give a key below {DATASETS} or a packaged set's name")
     if not (run.share.isascii() and run.share.isalnum()) or len(run.share) > MAX_SHARE:

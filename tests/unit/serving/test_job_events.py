@@ -208,6 +208,11 @@ def test_an_order_without_data_is_about_the_folder(store: Store, queue: Queue, h
         (b'{"recipe": "r", "nodes": true}', "nodes is True, which is no int"),
         (b'{"recipe": "r", "nodes": 0}', "nodes=0 must be from 1 to 64"),
         (b'{"recipe": "r", "data": "../keys/"}', "is no data"),
+        (b'{"recipe": "r", "settings": {"a": "\\ud800"}}', "has half a surrogate pair in it"),
+        (b'{"recipe": "\\ud800"}', "cannot name a recipe"),
+        (b'{"recipe": "r", "\\ud800": 1}', "there is no '\\ud800'"),
+        (b"[" * 100_000, "is nested too deeply"),
+        (b'{"recipe": "r", "settings": {"a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}}", "is nested too"),
     ],
 )
 def test_what_is_no_order_is_refused_beside_it(

@@ -169,6 +169,8 @@ def test_no_such_run(store: Store, run_id: str) -> None:
         ("r", {"data": "datasets/../keys/k"}, "is no data"),
         ("r", {"data": "x" * 1025}, "has 1025 characters; at most 1024"),
         ("r", {"share": "a b"}, "'a b' is no share"),
+        ("r", {"data": "\ud83d"}, r"'\\ud83d' has half a surrogate pair in it"),
+        ("r", {"settings": {"a": "\udcff"}}, r"'\\udcff' has half a surrogate pair in it"),
         ("r", {"settings": {str(n): "1" for n in range(101)}}, "101 settings are too many"),
     ],
 )

@@ -90,6 +90,13 @@ def _noted(store: Store, run: Run, job: str) -> Run:
 
 
 def _ordered(key: str, data: bytes) -> Run:
+    try:
+        return _read(key, data)
+    except RecursionError:  # reading it, or writing down what it says
+        raise InvalidRequest(f"{key} is nested too deeply; settings are words, numbers or lists") from None
+
+
+def _read(key: str, data: bytes) -> Run:
     folder = key.removesuffix(ORDER_FILE)
     try:
         wanted: Any = json.loads(data)
@@ -99,9 +106,9 @@ def _ordered(key: str, data: bytes) -> Run:
         raise InvalidRequest(f'{key} names no recipe; a good one is {{"recipe": "text-classifier"}}')
     for name, value in wanted.items():
         if name not in FIELDS:
-            raise InvalidRequest(f"{key}: there is no {name!r}; there are {', '.join(FIELDS)}")
+            raise InvalidRequest(f"{key}: there is no {name!r:.80}; there are {', '.join(FIELDS)}")
         if type(value) is not FIELDS[name]:
-            raise InvalidRequest(f"{key}: {name} is {value!r}, which is no {FIELDS[name].__name__}")
+            raise InvalidRequest(f"{key}: {name} is {value!r:.80}, which is no {FIELDS[name].__name__}")
     settings = {name: str(value) for name, value in wanted.pop("settings", {}).items()}
     # Beside it, not anywhere: who may write this data set need not be who may read others.
     data_key = folder + wanted.pop("data", "").lstrip("/")
