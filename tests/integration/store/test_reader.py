@@ -3,10 +3,13 @@
 import contextlib
 import hashlib
 import hmac
+import itertools
+import select
 import socket
 import ssl
 import subprocess
 import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -83,6 +86,7 @@ def test_keys_that_are_left_to_obstore(key: str) -> None:
         ("s3://bucket", {"AWS_ENDPOINT_URL": "http://store"}, ("store", 80)),
         ("s3://bucket", {"AWS_ENDPOINT_URL": "https://127.0.0.1:8333"}, None),
         ("s3://bucket", {"AWS_ENDPOINT_URL": "http://store/path"}, None),
+        ("s3://bucket", {"AWS_ENDPOINT_URL": "http://[::1]:8333"}, None),
         ("s3://bucket", {"AWS_SECRET_ACCESS_KEY": ""}, None),
         ("s3://bucket", {"AWS_ACCESS_KEY_ID": ""}, None),
         ("s3://bucket", {"HTTPS_PROXY": "http://proxy"}, None),
@@ -130,45 +134,82 @@ def test_a_connection_that_was_closed_meanwhile_is_replaced_at_once(lax_s3: LaxS
         assert bytes(reader.get("a").body) == b"1"
 
 
-def test_an_answer_that_is_cut_off_is_no_answer() -> None:
+@contextlib.contextmanager
+def saying(talk: Callable[[socket.socket, int], object]) -> Iterator[s3.Reader]:
+    """A reader of a server that reads a request of each connection and then talks; it counts them from 0."""
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def serve() -> None:
             with contextlib.suppress(OSError):
-                while True:
+                for number in itertools.count():
                     connection, _ = server.accept()
-                    connection.recv(65536)
-                    connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf")
-                    connection.close()
+                    with connection:
+                        connection.recv(65536)
+                        talk(connection, number)
 
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
-        reader = reader_of("s3://bucket", f"http://127.0.0.1:{server.getsockname()[1]}")
-        with pytest.raises(Unavailable, match="closed in the middle of the answer"):
-            reader.get("a")
+        yield reader_of("s3://bucket", f"http://127.0.0.1:{server.getsockname()[1]}")
         server.shutdown(socket.SHUT_RDWR)
     thread.join()
 
 
-@pytest.mark.parametrize("answer", [b"SSH-2.0-x\r\n\r\n", b"HTTP/1.1 abc\r\n\r\n", b"x" * 70000])
-def test_what_is_no_http_is_told(answer: bytes) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf", "closed in the middle of the answer"),
+        (b"SSH-2.0-x\r\n\r\n", "the answer is no HTTP"),
+        (b"HTTP/1.1 abc\r\n\r\n", "the answer is no HTTP"),
+        (b"x" * 70000, "the head of the answer has no end"),
+        (b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{}", "does not say how long it is"),
+        (b"HTTP/1.1 206 OK\r\nConnection: close\r\n\r\n{}", "does not say how long it is"),
+        (
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+            "does not say how long it is",
+        ),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n", "Content-Length is no length: -5"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2, 2\r\n\r\n{}", "Content-Length is no length: 2, 2"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n", "is no length: 999"),
+    ],
+)  # fmt: skip
+def test_what_is_no_whole_answer_is_asked_for_again_and_then_told(answer: bytes, reason: str) -> None:
+    with (
+        saying(lambda connection, _: connection.sendall(answer)) as reader,
+        pytest.raises(Unavailable, match=f"object storage failed at a: .*{reason}"),
+    ):
+        reader.get("a")
 
-        def serve() -> None:
-            with contextlib.suppress(OSError):
-                while True:
-                    connection, _ = server.accept()
-                    connection.recv(65536)
-                    connection.sendall(answer)
-                    connection.close()
+    def better(connection: socket.socket, number: int) -> None:
+        connection.sendall(WHOLE if number else answer)
 
-        thread = threading.Thread(target=serve, daemon=True)
-        thread.start()
-        reader = reader_of("s3://bucket", f"http://127.0.0.1:{server.getsockname()[1]}")
-        with pytest.raises(Unavailable, match=r"object storage failed at a: the "):
-            reader.get("a")
-        server.shutdown(socket.SHUT_RDWR)
-    thread.join()
+    with saying(better) as reader:
+        assert bytes(reader.get("a").body) == b"{}"
+
+
+WHOLE = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+LATE = b"HTTP/1.1 408 Request Time-out\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+
+
+def test_what_a_server_says_before_it_closes_is_not_the_next_answer() -> None:
+    answered = threading.Semaphore(0)
+
+    def talk(connection: socket.socket, _: int) -> None:
+        connection.sendall(WHOLE)
+        answered.acquire(timeout=10)
+        connection.sendall(LATE)
+
+    with saying(talk) as reader:
+        for _ in range(2):
+            assert bytes(reader.get("a").body) == b"{}"
+            (kept,) = reader._idle
+            answered.release()
+            select.select([kept._socket], [], [], 10)
+            assert not kept.is_alive(3600)
+
+
+def test_a_server_that_was_not_asked_in_time_is_asked_again() -> None:
+    with saying(lambda connection, number: connection.sendall(WHOLE if number else LATE)) as reader:
+        assert bytes(reader.get("a").body) == b"{}"
 
 
 # ------------------------------------------------------------------ TLS
@@ -202,6 +243,10 @@ def test_connections_for_a_key_and_an_alias_are_made_ahead(tls_s3: str, authorit
     reader.reconnect()
     reader.connect()
     assert len(reader._idle) >= 2
+    for kept in reader._idle:
+        # The session tickets are no answer.
+        select.select([kept._socket], [], [], 10)
+        assert kept.is_alive(3600)
 
 
 def test_tls(tls_s3: str, authority: Path) -> None:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 RECEIVE_BYTES = 64 << 10
 MAX_HEAD_BYTES = 64 << 10
+MAX_LENGTH_DIGITS = 18
 
 
 class Broken(Exception):
@@ -35,6 +36,8 @@ class Connection:
             _connected(host, port, seconds) if context is None else _secured(host, port, context, seconds)
         )
         self._used = time.time()
+        # After its handshake a TLS server sends session tickets, which are read with the first answer.
+        self._tickets = context is not None
         self.reusable = True
 
     def ask(self, head: bytes, deadline: float, into: memoryview | None = None) -> Reply:
@@ -58,11 +61,15 @@ class Connection:
         rest = received[end + 4 :]
         if status in (204, 304):
             body: bytes | bytearray | memoryview = b""
-        elif "content-length" in headers:
-            body = self._body(rest, int(headers["content-length"]), status, deadline, into)
+        elif "content-length" in headers and "transfer-encoding" not in headers:
+            body = self._body(rest, _length(headers["content-length"]), status, deadline, into)
+        elif status in (200, 206):
+            # Its end could not be told from a connection that broke.
+            raise Broken("the answer does not say how long it is")
         else:
             # Only errors come without a length; what there is of them tells enough, and the connection ends.
             return Reply(status, headers, rest)
+        self._tickets = False
         self.reusable = headers.get("connection", "").lower() != "close"
         self._used = time.time()
         return Reply(status, headers, body)
@@ -92,17 +99,19 @@ class Connection:
         return received
 
     def is_alive(self, idle_seconds: float) -> bool:
-        """Whether it may be used again: not idle for long, and not closed from the other side."""
+        """Whether it may be used again: not idle for long, not closed, and nothing unasked has come."""
         if not self.reusable or not 0 <= time.time() - self._used <= idle_seconds:
             return False
         try:
             self._socket.settimeout(0)
             # Below TLS, whose own `recv` takes no flags.
-            return _socket.socket.recv(self._socket, 1, _socket.MSG_PEEK) != b""
+            waiting = _socket.socket.recv(self._socket, 1, _socket.MSG_PEEK)
         except BlockingIOError:
             return True  # nothing to read, as it should be
         except OSError:
             return False
+        # What a server says before it closes an idle connection (408) would be taken for the next answer.
+        return waiting != b"" and self._tickets
 
     def close(self) -> None:
         """Ends it."""
@@ -145,6 +154,12 @@ def _left(deadline: float) -> float:
     if left <= 0:
         raise TimeoutError("timed out")
     return left
+
+
+def _length(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or len(text) > MAX_LENGTH_DIGITS:
+        raise Broken(f"the answer's Content-Length is no length: {text:.60}")
+    return int(text)
 
 
 def _parse(head: bytes) -> tuple[int, dict[str, str]]:

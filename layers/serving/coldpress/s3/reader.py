@@ -12,8 +12,8 @@ from coldpress.typed import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     import ssl
 
-# S3 says as much as "slow down" or "try again".
-TEMPORARY = frozenset({429, 500, 502, 503, 504})
+# S3 says as much as "slow down" or "try again"; 408 may be about the connection's time and not the request's.
+TEMPORARY = frozenset({408, 429, 500, 502, 503, 504})
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.05, 1.0
 # S3 closes idle connections after some seconds; one that nobody is behind any more costs a whole timeout.
 IDLE_SECONDS = 30.0
@@ -22,6 +22,7 @@ AHEAD = 2
 ROOTS = f"{__file__.rpartition('/')[0]}/amazon_roots.pem"
 
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/")
+_PLAIN_HOST = _PLAIN - {"/"} | {":"}
 # Any of these asks for something that obstore knows and this module does not.
 _SPECIAL = frozenset(
     {
@@ -202,6 +203,6 @@ def reader_for(url: str, environment: Mapping[str, str], limits: Limits) -> Read
     if not endpoint:
         domain = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
         endpoint = f"https://s3.{region}.{domain}"
-    elif not endpoint.startswith("http://") or "/" in endpoint.rstrip("/").partition("://")[2]:
+    elif not endpoint.startswith("http://") or not _PLAIN_HOST.issuperset(endpoint.rstrip("/")[7:]):
         return None
     return Reader(endpoint, bucket, region, credentials, limits)
