@@ -1,5 +1,6 @@
 """Killed at every single write, and several at once: exactly one version, nothing lost."""
 
+import fcntl
 import json
 import os
 import signal
@@ -156,6 +157,20 @@ def test_what_a_killed_attempt_leaves_is_swept_up_and_a_living_ones_is_not(
         with scratch.folder():
             assert len(list(world.scratch.iterdir())) == 2
     assert list(world.scratch.iterdir()) == []
+
+
+def test_a_folder_is_not_swept_up_while_it_is_made(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    flock = fcntl.flock
+
+    def late(file: Any, operation: int) -> None:
+        if operation == fcntl.LOCK_EX:
+            scratch.sweep()  # as another process may in this very moment
+        flock(file, operation)
+
+    monkeypatch.setattr("fcntl.flock", late)
+    with scratch.folder() as mine:
+        scratch.sweep()
+        assert [str(path) for path in world.scratch.iterdir()] == [mine]
 
 
 def test_a_killed_function_takes_its_trial_along(

@@ -15,9 +15,11 @@ LOCK = ".lock"
 def folder() -> Iterator[str]:
     """The path of an empty folder of our own, below the system's folder for temporary files."""
     sweep()
-    with tempfile.TemporaryDirectory(prefix=PREFIX) as path, (Path(path) / LOCK).open("w") as lock:
-        # Held until the process ends, however it ends: that is how others know that it lives.
+    with tempfile.TemporaryDirectory(prefix=PREFIX) as path, (Path(path) / f"{LOCK}.new").open("w") as lock:
+        # Held until the process ends, however it ends: that is how others know that it lives. They find it
+        # only once it is held.
         fcntl.flock(lock, fcntl.LOCK_EX)
+        Path(lock.name).rename(Path(path) / LOCK)
         yield path
 
 
