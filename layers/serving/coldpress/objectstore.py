@@ -57,6 +57,8 @@ def translated(key: str) -> Iterator[None]:
     except (BaseError, OSError) as error:
         if "Not a directory (os error" in str(error):  # a folder has no a/b while a is a file
             raise NotFound(f"{key} is not in the store") from None
+        if "File name too long (os error" in str(error) or "<Code>KeyTooLongError" in str(error):
+            raise InvalidRequest(f"{key!r} is no object key: it is too long for this store") from None
         raise Unavailable(f"object storage failed at {key}: {reason(error)}") from error
 
 

@@ -60,7 +60,7 @@ class Store:
     """One bucket or folder.
 
     Every method raises `Unavailable` when the storage refuses or does not answer within the timeouts,
-    and `InvalidRequest` for a key that cannot be one (`..`, `//`).
+    and `InvalidRequest` for a key that cannot be one (`..`, `//`, or longer than the storage takes).
     """
 
     def __init__(self, url: str) -> None:

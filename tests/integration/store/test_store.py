@@ -53,6 +53,17 @@ def test_keys_that_lead_elsewhere_are_refused(store: Store, key: str) -> None:
         assert str(caught.value).startswith(f"{key!r} is no object key: ")
 
 
+def test_keys_longer_than_the_storage_takes_are_refused(url: str) -> None:
+    store, key = Store(url), "a/" + "x" * 1100
+    attempts = [lambda: store.create(key, b""), lambda: store.overwrite(key, b"")]
+    if store.folder is not None:
+        attempts += [lambda: str(store.head(key)), lambda: str(store.get_if_changed(key, "e"))]
+    for attempt in attempts:
+        with pytest.raises(InvalidRequest) as caught:
+            attempt()
+        assert str(caught.value) == f"{key!r} is no object key: it is too long for this store"
+
+
 def test_what_is_not_there_is_not_found(store: Store) -> None:
     store.create("a/b", b"")
     reads = (

@@ -151,6 +151,9 @@ def test_orders_that_cannot_be(training: Any, order: dict[str, Any], words: str)
     assert list(training.store.walk("runs")) == []
 
 
-@pytest.mark.parametrize("path", ["/runs/nothing", "/runs/nothing/logs", "/runs/..", "/runs/%2e%2e%2fkeys"])
+@pytest.mark.parametrize(
+    "path", ["/runs/nothing", "/runs/nothing/logs", "/runs/..", "/runs/%2e%2e%2fkeys", "/runs/" + "x" * 300]
+)
 def test_no_such_run(api: Any, path: str) -> None:
+    runs.create(api.store, runs.order("text-classifier"))
     assert api.call("GET", path).status == 404

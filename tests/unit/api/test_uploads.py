@@ -107,10 +107,14 @@ def test_refused_before_anything_is_stored(
     assert list(api.store.walk("incoming")) == []
 
 
+LONG = "sentiment." + "x" * 300  # more than a file's name may have
+
+
 @pytest.mark.parametrize(
-    "upload", ["sentiment.0", "nobody.0", "sentiment", "...", "a...", ".", "A.0", "a.%00", "x" * 3000]
+    "upload", ["sentiment.0", "nobody.0", "sentiment", "...", "a...", ".", "A.0", "a.%00", "x" * 3000, LONG]
 )
 def test_no_such_upload(api: Any, upload: str) -> None:
+    assert api.call("POST", "/uploads", WISH).status == 201
     answer = api.call("GET", f"/uploads/{upload}")
     assert answer.status == 404
     assert answer.json["error"].startswith("there is no upload ")
