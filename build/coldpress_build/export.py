@@ -28,8 +28,8 @@ CHOSEN = "answer/class"
 """An output of the network alone. torch names values after its operators, which have no /."""
 
 TOLERANCE = 1e-5
-"""Largest difference of a score between the training framework and the served graph; of a value above 1,
-relative to it."""
+"""Largest difference of a score between the training framework and the served graph; of a value, as a share
+of it or of the target's own scale."""
 MAX_BYTES = 1_500_000_000
 """Of a model in one file: protobuf ends at 2 GiB, and whoever reads it holds it more than once."""
 CHECKED_ROWS = 200
@@ -188,7 +188,7 @@ def check(model: onnx.ModelProto, trained: Trained, data: Dataset) -> float:
     made of them too.
 
     Returns:
-        The largest difference of a score or value, relative to it where it is above 1.
+        The largest difference of a score, or of a value as a share (see `_scale`).
 
     Raises:
         BuildError: the model breaks ONNX's rules, or an answer differs by more than TOLERANCE.
@@ -212,7 +212,7 @@ def _compare(served: ServedModel, trained: Trained, rows: Dataset, said: str) ->
     given, wanted = answer["scores" if rows.classes else "value"], trained.scores(rows)
     if given.shape != wanted.shape:
         raise BuildError(f"the exported graph answers {given.shape} in {said}, not {wanted.shape}")
-    difference = float((np.abs(given - wanted) / np.maximum(np.abs(wanted), 1.0)).max())
+    difference = float((np.abs(given - wanted) / _scale(wanted, trained, rows)).max())
     if not difference <= TOLERANCE:
         raise BuildError(
             f"the exported graph answers {difference:g} apart from the trained network in {said}; at most "
@@ -221,3 +221,14 @@ def _compare(served: ServedModel, trained: Trained, rows: Dataset, said: str) ->
     if rows.classes and answer["label"].tolist() != [rows.classes[index] for index in given.argmax(1)]:
         raise BuildError(f"the exported graph's labels are not those of its scores in {said}")
     return difference
+
+
+def _scale(wanted: Array, trained: Trained, rows: Dataset) -> Array:
+    """What a difference is a share of: 1 for scores; a value itself, at least the target's middle and spread.
+
+    A value is `answer * factor + shift`, rounded on the scale of its parts: one that happens to be near 0 is
+    as far off as the others, and must not be divided by next to nothing.
+    """
+    if rows.classes:
+        return np.ones_like(wanted)
+    return np.maximum(np.abs(wanted), abs(trained.prepared.shift) + trained.prepared.factor)

@@ -29,9 +29,8 @@ class Answers:
     """What a model answers to held-out rows, asked one at a time and in batches.
 
     `score` in points of `metric` (see `Scoring`); `finite` whether every number is; `batch_difference` the
-    largest difference between a number asked for alone and in a batch (relative to the number where it is
-    above 1), None where the model takes one batch size only; `batch_flips` the rows whose answer is another
-    one in a batch.
+    largest difference between a number asked for alone and in a batch (see `_difference`), None where the
+    model takes one batch size only; `batch_flips` the rows whose answer is another one in a batch.
     """
 
     score: float
@@ -66,6 +65,7 @@ def answers(model: ServedModel, rows: HeldOut, scoring: Scoring) -> tuple[Answer
     given = [scoring.answers(run[scoring.output]) for run in runs]
     alone = len(given[0])
     found = np.concatenate([given[0], given[-1][alone:]])
+    spreads = {scoring.output: float(rows.target.astype(np.float64).std())} if scoring.metric == "R²" else {}
     return Answers(
         score=scoring.points(found, rows.target),
         metric=scoring.metric,
@@ -75,17 +75,24 @@ def answers(model: ServedModel, rows: HeldOut, scoring: Scoring) -> tuple[Answer
             for array in run.values()
             if array.dtype.kind == "f"
         ),
-        batch_difference=_difference(*runs) if len(runs) > 1 else None,
+        batch_difference=_difference(runs[0], runs[-1], spreads) if len(runs) > 1 else None,
         batch_flips=int((given[0] != given[-1][:alone]).sum()) if scoring.metric == "accuracy" else 0,
     ), found
 
 
-def _difference(alone: Mapping[str, Array], batched: Mapping[str, Array]) -> float:
+def _difference(
+    alone: Mapping[str, Array], batched: Mapping[str, Array], spreads: Mapping[str, float]
+) -> float:
+    """The largest, as a share of the number itself, or of 1 where that is more.
+
+    Of an output in `spreads`, that spread is in the place of 1: its values are in a unit of their own, in
+    which 1 may be next to nothing, or more than there is.
+    """
     worst = 0.0
     for name, one in alone.items():
         other = batched[name][: len(one)]
         if one.dtype.kind == "f" and one.shape == other.shape:
-            scale = np.maximum(np.abs(one.astype(np.float64)), 1.0)
+            scale = np.maximum(np.abs(one.astype(np.float64)), spreads.get(name, 1.0))
             found = float((np.abs(one.astype(np.float64) - other) / scale).max(initial=0.0))
             worst = found if not found <= worst else worst  # a NaN must not be lost
     return worst

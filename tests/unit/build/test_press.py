@@ -242,6 +242,24 @@ def test_a_row_that_answers_otherwise_in_a_batch_is_counted() -> None:
     assert (found.batch_difference or 0) > 0.5
 
 
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
+def test_values_that_differ_in_a_batch_are_told_on_the_targets_own_scale(scale: float) -> None:
+    # A thousandth of the batch's mean comes to each value: alone that is of the value itself.
+    model = model_of(
+        [
+            helper.make_node("ReduceMean", ["x"], ["m"]),
+            helper.make_node("Mul", ["m", "c"], ["more"]),
+            helper.make_node("Add", ["x", "more"], ["y"]),
+        ],
+        [("x", FLOAT, ["n", 1])],
+        [("y", FLOAT, ["n", 1])],
+        {"c": np.array([1e-3], np.float32)},
+    )
+    x = np.linspace(-1, 2, 61, dtype=np.float32)[:, None] * np.float32(scale)
+    found, _ = answers(ServedModel.open(model), HeldOut({"x": x}, x[:, 0]), Scoring("R²", "y"))
+    assert found.batch_difference == pytest.approx(1.65e-3, rel=0.05)
+
+
 NAN = float("nan")
 GOOD = Figures(
     bytes=50,

@@ -7,13 +7,14 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from onnx import numpy_helper
 
 from coldpress_build.config import override
 from coldpress_build.data.dataset import Dataset
 from coldpress_build.data.packaged import PACKAGED
 from coldpress_build.data.split import Parts
 from coldpress_build.engine import Epoch, Fit, Trained
-from coldpress_build.errors import ConfigurationError, DataError
+from coldpress_build.errors import BuildError, ConfigurationError, DataError
 from coldpress_build.export import check
 from coldpress_build.recipes.features import Features, joined
 from coldpress_build.recipes.recipe import Prepared
@@ -134,6 +135,36 @@ def test_values_are_those_of_the_target_in_its_own_unit() -> None:
     assert [(one.name, one.shape) for one in served.outputs] == [("value", (-1,))]
     value = served.run(trained.prepared.table(data))["value"]
     assert abs(float(value.mean()) - data.target.mean()) < data.target.std()
+
+
+def around(shift: float, factor: float) -> tuple[Trained, onnx.ModelProto, Dataset]:
+    """An untrained network whose answers to a target of that middle and spread are on both sides of 0."""
+    generator = np.random.default_rng(0)
+    x = generator.normal(size=(200, 8)).astype(np.float32)
+    values = shift + factor * (x @ np.ones(8) / np.sqrt(8))
+    data = Dataset.valued("some", {"x": x}, values)
+    ready = prepared(data)
+    torch.manual_seed(0)
+    network = ready.build(1.0).eval()
+    with torch.no_grad():
+        *_, last = (one for one in network.modules() if isinstance(one, torch.nn.Linear))
+        last.weight.mul_(40)
+    run = Fit(0, Epoch(1, 0.0, 0.0, {}, 1, 0.1), (), 0.0)
+    return Trained((run,), run, 0, network, ready), ready.graph(network), data
+
+
+@pytest.mark.parametrize(("shift", "factor"), [(1e6, 1e6), (1e-6, 1e-6)])
+def test_the_graph_is_checked_on_the_targets_own_scale(shift: float, factor: float) -> None:
+    trained, model, data = around(shift, factor)
+    values = trained.scores(data)
+    assert values.min() < 0 < values.max()
+    assert check(model, trained, data) <= 2e-6
+    broken = onnx.ModelProto()
+    broken.CopyFrom(model)
+    last = [one for one in broken.graph.initializer if one.name.endswith("weight")][-1]
+    last.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(last) * 1.001, last.name))
+    with pytest.raises(BuildError, match="apart from the trained network"):
+        check(broken, trained, data)
 
 
 def test_all_columns_can_be_one_matrix() -> None:
