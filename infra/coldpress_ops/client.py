@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import httpx
 
@@ -307,7 +307,8 @@ class Client:
 def _check_url(url: str) -> None:
     try:
         parts = httpx.URL(url)
-    except httpx.InvalidURL:
+        urlsplit(url)  # refuses half an IPv6 address, which httpx takes for a name
+    except (httpx.InvalidURL, ValueError):
         parts = httpx.URL("")
     if parts.scheme not in ("http", "https") or not parts.host or (parts.port or 0) > MAX_PORT:
         raise InvalidRequest(f"{url!r} is no URL of a deployment: give one like http://127.0.0.1:8000")

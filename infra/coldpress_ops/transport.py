@@ -28,7 +28,10 @@ class Unreachable(Unavailable):
 
 def is_local(url: str) -> bool:
     """Whether a URL names this machine."""
-    return urlsplit(url).hostname in LOCAL_HOSTS
+    try:
+        return urlsplit(url).hostname in LOCAL_HOSTS
+    except ValueError:  # no URL at all: whoever connects says so
+        return False
 
 
 def connect(url: str, timeout: httpx.Timeout, headers: dict[str, str]) -> httpx.Client:

@@ -3,8 +3,10 @@
 Nothing here may import what is slow at import time; commands do that when they run.
 """
 
+import sys
 from collections.abc import Callable
 from inspect import cleandoc
+from io import TextIOWrapper
 from typing import Annotated, Any
 
 import typer
@@ -87,4 +89,6 @@ for operating in (deploy.deploy, destroy.destroy, doctor.doctor):
 
 def main() -> None:
     """The console script."""
+    if isinstance(sys.stdout, TextIOWrapper):  # a terminal without some character gets another, no traceback
+        sys.stdout.reconfigure(errors="replace")
     app()

@@ -1,5 +1,6 @@
 """`coldpress keys`: API keys, straight in the store that they open."""
 
+import os
 import time
 from pathlib import Path
 from typing import Annotated
@@ -18,7 +19,9 @@ app = typer.Typer(
 
 StateDir = Annotated[
     Path | None,
-    typer.Option("--state", help=f"The local server's state folder (default {DEFAULT_STATE})."),
+    typer.Option(
+        "--state", help=f"The local server's state folder (default: $COLDPRESS_STATE, else {DEFAULT_STATE})."
+    ),
 ]
 StoreUrl = Annotated[
     str, typer.Option("--store", envvar="COLDPRESS_STORE", help="Or a store's URL, such as s3://my-bucket.")
@@ -97,7 +100,8 @@ def _store(state: Path | None, url: str, *, make: bool = False) -> Store:
         raise typer.BadParameter(f"give --state or --store, not both (the store is {url})")
     if url:
         return Store(url)
-    folder = (state or DEFAULT_STATE).absolute()
+    # Not the option's own variable: then it would contradict a store, instead of giving way to it.
+    folder = (state or Path(os.environ.get("COLDPRESS_STATE") or DEFAULT_STATE)).absolute()
     if not make and not (folder / "objects").is_dir():
         raise ColdpressError(f"{folder} holds no store; give --state DIR or --store URL")
     return Store(f"file://{folder}/objects")

@@ -65,6 +65,8 @@ def predict(
         raise typer.BadParameter("give a VALUE, - for stdin, or --file FILE: exactly one of them")
     if alias and version is not None:
         raise typer.BadParameter("give --alias or --version, not both")
+    if content_type and not (content_type.isascii() and content_type.isprintable()):
+        raise typer.BadParameter(f"--type is {content_type!r}, and no type has such characters")
     if file is not None:
         body, kind = file.read_bytes(), EXTENSIONS.get(file.suffix.lower())
     else:

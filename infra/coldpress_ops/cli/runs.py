@@ -68,6 +68,9 @@ def show(run_id: Id, json: Json = False, url: Url = "", key: Key = "", state: St
     for name, value in run._asdict().items():
         if value not in ("", {}, None, False, 0):
             typer.echo(f"{name:9} {_shown(value)}")
+    if run.metrics:
+        where = f"{run.folder} in its bucket" if url else f"{state}/objects/{run.folder}"
+        typer.echo(f"results   {where}: the model, its figures and report/index.html")
     return None
 
 

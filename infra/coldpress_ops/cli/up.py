@@ -6,6 +6,9 @@ import typer
 
 from coldpress_ops.cli.options import DEFAULT_STATE, State
 
+CONTROL_PLANE = ("aws_lambda_powertools", "fastapi", "fastapi_offline", "mangum")
+"""What functions/api imports; the core package does without."""
+
 
 def up(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 picks a free one.")] = 8000,
@@ -21,9 +24,13 @@ def up(
     """
     # A web server and its parts: no other command should wait for these imports.
     import logging
+    from importlib.util import find_spec
 
     from coldpress_ops.local.server import serve
     from coldpress_ops.project import find_template
 
+    for package in CONTROL_PLANE:
+        if find_spec(package) is None:  # or the server would be ready, and fail each time it is asked
+            raise ModuleNotFoundError(f"No module named {package!r}", name=package)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
     serve(find_template(), state, host, port, typer.echo)

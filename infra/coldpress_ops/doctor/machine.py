@@ -9,10 +9,12 @@ import tempfile
 from collections.abc import Iterator
 from functools import partial
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 
 from coldpress.probe import probe
 from coldpress.store import Store
+from coldpress_ops.cli.up import CONTROL_PLANE
 from coldpress_ops.doctor.findings import Broken, Finding, Note, find
 
 OLDEST_PYTHON = (3, 11)
@@ -38,6 +40,7 @@ def look_at(state: Path) -> Iterator[Finding]:
     yield find("state folder", partial(_state, state))
     yield find("disk", partial(_disk, state))
     yield find("store", partial(_store, state))
+    yield find("control plane", _control_plane)
     yield find("PyTorch", _torch)
 
 
@@ -113,6 +116,14 @@ def _store(state: Path) -> str:
     url = url or (state / "objects").absolute().as_uri()
     probe(Store(url))
     return f"{url} keeps conditional writes"
+
+
+def _control_plane() -> str:
+    missing = [package for package in CONTROL_PLANE if find_spec(package) is None]
+    if missing:
+        words = f"{', '.join(missing)} not installed; coldpress up needs it"
+        raise Note(words, "pip install 'coldpress[api]'")
+    return f"FastAPI {metadata.version('fastapi')}"
 
 
 def _torch() -> str:

@@ -9,6 +9,7 @@ from coldpress.errors import InvalidRequest, NotFound
 from coldpress.registry import MAX_NAME
 from coldpress.runs import DATASETS
 from coldpress.store import Store
+from coldpress_build.data.packaged import PACKAGED
 
 THREADS = 16
 FINGERPRINT = 16
@@ -32,8 +33,11 @@ def stored(store: Store, source: str) -> str:
         return _folder(store, path)
     if path.is_file():
         return _put(store, path, f"{_prefix(path.stem)}/{_digest(path)}/{_safe(path.name)}")
-    if "/" in source or path.suffix:
-        raise InvalidRequest(f"there is no file or folder {source}")
+    if source.lower().replace("_", "-") not in PACKAGED:
+        raise InvalidRequest(
+            f"there is no data {source!r}: give a file, a folder, a key below {DATASETS}, or one of the "
+            f"packaged sets {', '.join(PACKAGED)}"
+        )
     return source
 
 

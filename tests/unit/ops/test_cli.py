@@ -207,3 +207,21 @@ def test_the_list_of_runs_folds_neither_ids_nor_states(tmp_path: Path) -> None:
 def test_a_url_that_cannot_be_one_is_refused_before_the_work(command: tuple[str, ...]) -> None:
     result = run(*command, "--publish", "wine", "--url", "nowhere")
     assert (result.exit_code, "'nowhere' is no URL of a deployment" in result.stderr) == (1, True)
+
+
+def test_without_what_the_control_plane_imports_no_server_is_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "fastapi" else name)
+    result = run("up", "--port", "0", "--state", str(tmp_path / "state"))
+    assert (result.exit_code, result.stdout) == (1, "")
+    expected = "error: fastapi is not installed; this command needs: pip install 'coldpress[api,build]'\n"
+    assert result.stderr == expected
+    assert not (tmp_path / "state").exists()
+
+
+def test_a_terminal_without_the_characters() -> None:
+    code = "from coldpress_ops import cli; cli.app = lambda: print('a \u2192 b'); cli.main()"
+    environment = os.environ | {"PYTHONIOENCODING": "ascii"}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"a ? b\n", b"")

@@ -318,6 +318,9 @@ def test_what_cannot_be_told_is_said(run: Any, deployment: Any, tmp_path: Path) 
     )
     run("predict", "sentiment", "--file", "unnamed", "--type", "image/webp")
     assert deployment.predictions[0]["type"] == "image/webp"
+    for kind in ("клюc", "a\nb"):
+        refused = run("predict", "sentiment", "x", "--type", kind)
+        assert (refused.exit_code, f"--type is {kind!r}" in refused.stderr) == (2, True)
     assert run("predict", "sentiment", "--file", "gone").stderr == "error: gone: No such file or directory\n"
     assert run("predict", "sentiment", "--file", ".").stderr == "error: .: Is a directory\n"
 

@@ -107,3 +107,15 @@ def test_a_store_that_is_none(url: str) -> None:
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.startswith(f"error: cannot use the store {url!r}")
     assert result.stderr.count("\n") == 1
+
+
+def test_the_state_folder_that_the_other_commands_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLDPRESS_STATE", str(tmp_path / "served"))
+    key = keys("create", "--admin").stdout.strip()
+    made = caller(key, tmp_path / "served" / "objects")
+    assert made.id in keys("list").stdout
+    assert not (tmp_path / ".coldpress").exists()
+    elsewhere = keys("create", "--store", f"file://{tmp_path}/bucket").stdout.strip()
+    assert caller(elsewhere, tmp_path / "bucket").id not in keys("list").stdout

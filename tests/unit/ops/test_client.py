@@ -96,7 +96,17 @@ def test_no_good_key(deployment: Any, key: str, words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["", "127.0.0.1:8000", "ftp://here", "http://", "http://a:99999999", "file:///x"]
+    "url",
+    [
+        "",
+        "127.0.0.1:8000",
+        "ftp://here",
+        "http://",
+        "http://a:99999999",
+        "file:///x",
+        "http://[",
+        "http://[::1",
+    ],
 )
 def test_urls_that_are_none(url: str) -> None:
     with pytest.raises(errors.InvalidRequest, match="is no URL of a deployment"):

@@ -61,6 +61,7 @@ def test_a_healthy_machine(tmp_path: Path, free_port: int) -> None:
         "ONNX Runtime": "ok",
         "state folder": "ok",
         "store": "ok",
+        "control plane": "ok",
         "server": "note",
     }
     assert found["server"]["found"] == f"nothing runs at http://127.0.0.1:{free_port}"

@@ -46,14 +46,15 @@ def test_a_folder_keeps_its_files_and_their_names(store: Store, tmp_path: Path) 
 
 def test_what_is_in_the_store_and_what_is_packaged_stays_as_it_is(store: Store) -> None:
     assert stored(store, "iris") == "iris"
+    assert stored(store, "breast_cancer") == "breast_cancer"
     assert stored(store, "datasets/d/1/rows.csv") == "datasets/d/1/rows.csv"
     assert stored(store, f"{store.url}/datasets/d/") == "datasets/d/"
 
 
 @pytest.mark.parametrize(
     ("source", "words"),
-    [("s3://elsewhere/rows.csv", "is not below"), ("nowhere.csv", "there is no file or folder nowhere.csv"),
-     ("some/where", "there is no file or folder")],
+    [("s3://elsewhere/rows.csv", "is not below"), ("nowhere.csv", "there is no data 'nowhere.csv': give"),
+     ("some/where", "there is no data"), ("irises", "one of the packaged sets iris, ")],
 )  # fmt: skip
 def test_data_that_cannot_be(store: Store, source: str, words: str) -> None:
     with pytest.raises(InvalidRequest, match=words):
