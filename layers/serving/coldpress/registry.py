@@ -145,16 +145,12 @@ class Registry:
     # ------------------------------------------------------------------ reading
     def models(self) -> list[str]:
         """Names of all models that have a version or are being ingested, sorted."""
-        return self.store.folders("models")
+        return [name for name in self.store.folders("models") if _names(name)]
 
     def versions(self, model: str) -> list[int]:
         """Registered versions, ascending. Raises `NotFound` when there is none."""
         prefix = f"models/{check_name(model)}/versions"
-        found = sorted(
-            int(info.key.split("/")[3])
-            for info in self.store.walk(prefix)
-            if info.key.endswith("/manifest.json")
-        )
+        found = sorted(number for info in self.store.walk(prefix) for _, number in _version_at(info.key))
         if not found:
             raise NotFound(
                 f"model {model!r} has no version; publish one with: coldpress publish {model} FILE"
@@ -163,8 +159,7 @@ class Registry:
 
     def index(self) -> list[tuple[str, int]]:
         """Every registered version of every model, in order."""
-        parts = (info.key.split("/") for info in self.store.walk("models"))
-        return sorted((p[1], int(p[3])) for p in parts if p[2] == "versions" and p[-1] == "manifest.json")
+        return sorted(version for info in self.store.walk("models") for version in _version_at(info.key))
 
     def manifest(self, model: str, version: int) -> Manifest:
         """One version's manifest. Raises `NotFound`."""
@@ -176,10 +171,12 @@ class Registry:
 
     def aliases(self, model: str) -> list[Alias]:
         """All aliases of a model, by name."""
+        prefix = f"models/{check_name(model)}/aliases"
+        keys = [info.key for info in self.store.walk(prefix)]
         names = [
-            info.key.rsplit("/", 1)[1] for info in self.store.walk(f"models/{check_name(model)}/aliases")
+            key.removeprefix(f"{prefix}/").removesuffix(".json") for key in keys if key.endswith(".json")
         ]
-        return [self.alias(model, name.removesuffix(".json")) for name in sorted(names)]
+        return [self.alias(model, name) for name in sorted(names) if _names(name, "alias")]
 
     def alias(self, model: str, name: str = DEFAULT_ALIAS) -> Alias:
         """Where an alias points now. Raises `NotFound`."""
@@ -331,6 +328,24 @@ def manifest_key(model: str, version: int) -> str:
 def alias_key(model: str, name: str) -> str:
     """Where an alias is stored."""
     return f"models/{model}/aliases/{name}.json"
+
+
+# What somebody put beside it by hand (a copy, a note) is none of ours, and must not hide what is.
+def _names(name: str, what: str = "model") -> bool:
+    try:
+        check_name(name, what)
+    except InvalidRequest:
+        return False
+    return True
+
+
+def _version_at(key: str) -> list[tuple[str, int]]:
+    """The model and version whose manifest is at `key`; none at any other."""
+    parts = key.split("/")
+    if len(parts) != 5 or (parts[2], parts[4]) != ("versions", "manifest.json") or not _names(parts[1]):
+        return []
+    number = parts[3]
+    return [(parts[1], int(number))] if number.isascii() and number.isdigit() and number[0] != "0" else []
 
 
 def parse_alias(model: str, name: str, data: bytes, etag: str) -> Alias:

@@ -85,6 +85,23 @@ def test_versions_are_those_with_a_manifest(registry: Registry) -> None:
     assert registry.models() == ["m", "mm"]
 
 
+def test_what_lies_beside_hides_nothing(registry: Registry) -> None:
+    with_versions(registry, 1, 2)
+    moved = registry.move("m", "prod", {1: 1}, NOW)
+    for stray in (
+        "README.txt", "Old models/versions/1/manifest.json", "stats/a", "m/notes.txt",
+        "m/versions/manifest.json",
+        "m/versions/new/manifest.json", "m/versions/02/manifest.json", "m/versions/1_0/manifest.json",
+        "m/versions/٣/manifest.json", "m/versions/1/copy/manifest.json",
+        "m/aliases/README", "m/aliases/prod (copy).json", "m/aliases/old/prod.json", "m/aliases/stats.json",
+    ):  # fmt: skip
+        registry.store.create(f"models/{stray}", b"not JSON")
+    assert registry.models() == ["m"]
+    assert registry.versions("m") == [1, 2]
+    assert registry.index() == [("m", 1), ("m", 2)]
+    assert registry.aliases("m") == [moved]
+
+
 def test_what_is_not_there_is_named(registry: Registry) -> None:
     registry.add(manifest(1))
     with pytest.raises(NotFound, match=r"^model 'm' has no version 2$"):
