@@ -51,8 +51,8 @@ class LocalRuns:
             raise Unsupported(f"{run_id} runs on {run.on}; stop it with --url of its deployment")
         if run.is_over:
             raise Conflict(f"{run_id} is over already: it has {run.state}")
-        # Its process looks for this, and ends the job.
-        return runs.ask_to_stop(self._store, run_id)
+        # Its process looks for this, and ends the job; where that went away, nobody would.
+        return local.end_abandoned(self._state, runs.ask_to_stop(self._store, run_id))
 
 
 class RemoteRuns:

@@ -1,17 +1,22 @@
 """A run as a process of this machine: the container's entry point, and the rules of the job definition.
 
 `start` leaves a process behind that stays when the command line ends: `python -m coldpress_ops.jobs.local`.
-It holds a lock as long as it lives, so that a run that goes on can be told from one whose process went away.
+It and its job hold a lock as long as they live, so that a run that goes on can be told from one whose
+processes went away. A second lock is its own: a job that goes on without it has nobody who would stop it.
 """
 
+import contextlib
 import fcntl
 import os
+import platform
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from coldpress import runs
-from coldpress.errors import ColdpressError, NotFound
+from coldpress.errors import ColdpressError, NotFound, Unsupported
 from coldpress.jobs import ATTEMPTS, ENTRY_POINT, RETRY_EXIT, RUN_VARIABLE, STORE_VARIABLE
 from coldpress.runs import FAILED, STOPPED, News, Run
 from coldpress.store import Store
@@ -19,6 +24,7 @@ from coldpress.store import Store
 LOOK_SECONDS = 0.2
 STOP_SECONDS = 30
 """Between SIGTERM and SIGKILL, as AWS Batch does."""
+ON_REQUEST = "stopped on request"
 GONE = "its process went away without a word (killed, or the machine was restarted); start it again"
 
 
@@ -75,6 +81,37 @@ def looked_after(state: Path, run: Run) -> Run:
     return runs.tell(store, run.id, News(end, runs.now(), reason=GONE))
 
 
+def end_abandoned(state: Path, run: Run) -> Run:
+    """Ends a job that nobody looks after any more, as its own process would have; `run` after that.
+
+    Raises:
+        Unsupported: it is a process of another machine.
+    """
+    lock, leader = _lock_file(state, run.id), _leader_file(state, run.id)
+    if not _is_alone(leader) or _is_alone(lock) or not (named := leader.read_text()):
+        return run
+    # The job is of this group, so the number belongs to nobody else.
+    group, _, machine = named.partition(" ")
+    if machine != platform.node():
+        raise Unsupported(
+            f"nobody looks after {run.id} any more, on {machine or 'a machine without a name'}; end it "
+            f"there: kill -- -{group}"
+        )
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):  # it ended just now
+            os.killpg(int(group), number)
+        deadline = time.monotonic() + STOP_SECONDS
+        while time.monotonic() < deadline:
+            if _is_alone(lock):
+                return runs.tell(store_of(state), run.id, News(FAILED, runs.now(), reason=ON_REQUEST))
+            time.sleep(LOOK_SECONDS)
+    return run
+
+
+def _leader_file(state: Path, run_id: str) -> Path:
+    return _lock_file(state, run_id).with_suffix(".process")
+
+
 def _lock_file(state: Path, run_id: str) -> Path:
     return state.absolute() / "jobs" / f"{run_id}.log"
 
@@ -93,14 +130,21 @@ def _is_alone(lock: Path) -> bool:
 
 def supervise(state: Path, run_id: str) -> None:
     """Starts the job until it ends otherwise than interrupted, and ends it when the record says so."""
-    store = store_of(state)
+    # The job does not inherit this one.
+    with _leader_file(state, run_id).open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        print(os.getpid(), platform.node(), end="", file=held, flush=True)
+        _attempts(store_of(state), run_id)
+
+
+def _attempts(store: Store, run_id: str) -> None:
     for number in range(1, ATTEMPTS + 1):
         status = _attempt(store, run_id, number)
         run = runs.read(store, run_id)
         if run.is_over:
             return
         if run.stop or status != RETRY_EXIT:
-            reason = "stopped on request" if run.stop else f"the job ended with exit status {status}"
+            reason = ON_REQUEST if run.stop else f"the job ended with exit status {status}"
             runs.tell(store, run_id, News(FAILED, runs.now(), reason=reason))
             return
     runs.tell(store, run_id, News(FAILED, runs.now(), reason=f"interrupted {ATTEMPTS} times; start it again"))

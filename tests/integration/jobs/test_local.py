@@ -1,9 +1,12 @@
 """Runs as processes of this machine: started, followed, stopped, killed, published. All of it is real."""
 
 import contextlib
+import fcntl
 import json
 import os
+import platform
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +17,7 @@ from onnx import parser
 from typer.testing import CliRunner
 
 from coldpress import runs
+from coldpress.errors import Unsupported
 from coldpress.runs import Run
 from coldpress_ops import serverprocess
 from coldpress_ops.cli import app
@@ -106,6 +110,39 @@ def test_a_run_is_stopped(state: Path, rows: Path, launched: Any) -> None:
     assert (told.state, told.reason, told.attempts) == ("stopped", "stopped on request", 1)
 
 
+def test_a_run_that_nobody_looks_after_is_stopped_too(state: Path, launched: Any) -> None:
+    run, process = launched()
+    until(state, run, lambda now: now.state == "running")
+    (job,) = _children(process)
+    os.kill(process, signal.SIGKILL)
+    os.waitpid(process, 0)
+    assert backend.LocalRuns(state).run(run.id).state == "running"  # the job goes on without it
+    done = coldpress(state, "runs", "stop", run.id)
+    assert (done.exit_code, done.stderr) == (0, f"{run.id} stopped\n")
+    assert not Path(f"/proc/{job}/cmdline").exists() or not Path(f"/proc/{job}/cmdline").read_bytes()
+    told = runs.read(local.store_of(state), run.id)
+    assert (told.state, told.reason, bool(told.ended)) == ("stopped", "stopped on request", True)
+
+
+def test_a_job_that_does_not_end_when_told_is_killed(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, job = _abandoned(state, "trap '' TERM; echo; while :; do sleep 1; done")
+    monkeypatch.setattr(local, "STOP_SECONDS", 0.3)
+    told = backend.LocalRuns(state).stop(run.id)
+    assert (told.state, told.reason) == ("stopped", local.ON_REQUEST)
+    assert job.wait() == -signal.SIGKILL
+
+
+def test_a_job_of_another_machine_is_left_to_it(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, job = _abandoned(state, "echo; sleep 100")
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr("platform.node", lambda: "elsewhere")
+        with pytest.raises(Unsupported, match=f"nobody looks after {run.id} .*: kill -- -{job.pid}$"):
+            backend.LocalRuns(state).stop(run.id)
+        assert job.poll() is None
+    assert backend.LocalRuns(state).stop(run.id).state == "stopped"
+    assert job.wait() == -signal.SIGTERM
+
+
 def test_an_interrupted_run_goes_on_where_it_was(state: Path, rows: Path, launched: Any) -> None:
     store = local.store_of(state, make=True)
     run, process = launched(data=stored(store, str(rows)))
@@ -152,6 +189,22 @@ def test_what_is_stored_is_published_and_answers(state: Path) -> None:
         assert json.loads(done.stdout) == {"y": [2.0, 4.0]}
         refused = coldpress(state, "runs", "stop", run.id, *there)
         assert (refused.exit_code, "is over already" in refused.stderr) == (1, True)
+
+
+def _abandoned(state: Path, script: str) -> "tuple[Run, subprocess.Popen[bytes]]":
+    """A run whose job holds its lock; the process that looked after it is gone."""
+    run = runs.create(local.store_of(state, make=True), runs.order("text-classifier", on="local"))
+    log = state / "jobs" / f"{run.id}.log"
+    log.parent.mkdir()
+    with log.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        job = subprocess.Popen(["sh", "-c", script], stdout=held, start_new_session=True)
+    log.with_suffix(".process").write_text(f"{job.pid} {platform.node()}")
+    deadline = time.monotonic() + LONGEST
+    while not log.read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    return run, job
 
 
 def _children(pid: int) -> list[int]:
