@@ -11,13 +11,13 @@ from onnx.external_data_helper import ExternalDataInfo, uses_external_data
 
 from coldpress.ort import TensorSpec
 from coldpress_build import runs
-from coldpress_build.data.tables import Column, column, read_table
+from coldpress_build.data.tables import Column, as_names, column, read_table
 from coldpress_build.errors import BuildError, DataError
 from coldpress_build.files import write_atomic
 from coldpress_build.pipeline import MODEL, REPORT, outcome
 from coldpress_build.press.candidates import BASELINE
 from coldpress_build.press.gate import Gate
-from coldpress_build.press.heldout import HeldOut
+from coldpress_build.press.heldout import HeldOut, class_names
 from coldpress_build.press.press import Pressed, press
 from coldpress_build.press.retraining import CALIBRATION_ROWS
 from coldpress_build.press.static import Rows
@@ -148,6 +148,10 @@ def _held_out(model: ServedModel, path: Path, label_column: str) -> HeldOut:
     target = column(table, label_column, path, "what the model should answer; --label-column names another")
     if target.ndim != 1:
         raise DataError(f"{path}: {label_column!r} must hold one value a row, not {list(target.shape[1:])}")
+    # Of a file with 007, some models have learned the name 007, others the number 7.
+    names = as_names(table, label_column, path)
+    if {*names.tolist()} - {""} <= {*class_names(model)}:
+        target = names
     others = {name: values for name, values in table.items() if name != label_column}
     joined = _joined(model, others)
     inputs = {

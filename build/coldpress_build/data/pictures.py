@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from coldpress_build.data.dataset import Array, Dataset
+from coldpress_build.data.sources import target_of
 from coldpress_build.data.tables import column, read_table
 from coldpress_build.errors import DataError
 
@@ -27,8 +28,8 @@ def read_pictures(path: Path, size: int, classes: Sequence[str] = (), target: st
 
     A folder holds a folder of .jpg or .png files for each class, named after it; or MNIST's files
     (`*-images-idx3-ubyte.gz`, `*-labels-idx1-ubyte.gz`), whose classes are numbers. An `.npz` has `image`,
-    uint8 [rows, height, width] or [rows, height, width, channels], and a column `target` (empty: `label`).
-    A `.tar.gz` is CIFAR-10's archive for Python or in binary form. `classes`: use those only.
+    uint8 [rows, height, width] or [rows, height, width, channels], and a column `target` (empty: `label` or
+    `target`). A `.tar.gz` is CIFAR-10's archive for Python or in binary form. `classes`: use those only.
 
     Raises:
         DataError: nothing of all that, a file that is no picture, or a class that is not there; pictures of
@@ -39,7 +40,7 @@ def read_pictures(path: Path, size: int, classes: Sequence[str] = (), target: st
     elif path.name.endswith((".tar.gz", ".tgz")):
         names, labels, images = _cifar(path)
     else:
-        names, labels, images = _table(path, target or "label")
+        names, labels, images = _table(path, target)
     return _shaped(path.name.partition(".")[0], (names, labels, images), size, classes)
 
 
@@ -131,7 +132,7 @@ def _table(path: Path, target: str) -> Found:
             f"{path}: 'image' is {images.dtype} {list(images.shape)}; uint8 [rows, height, width, channels] "
             "was expected"
         )
-    return _named(column(table, target, path, "the class of each picture"), images)
+    return _named(table[target_of(table, target, path)], images)
 
 
 def _named(labels: Array, images: Array) -> Found:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from coldpress_build.data.dataset import Array, Dataset
-from coldpress_build.data.tables import READERS, Column, column, read_table
+from coldpress_build.data.tables import READERS, Column, as_names, column, read_table
 from coldpress_build.errors import DataError
 
 TARGETS = ("label", "target")
@@ -34,11 +34,14 @@ def load(source: str, read: Callable[[Path], Dataset]) -> Dataset:
 
 
 def target_of(table: dict[str, Column], wanted: str, path: Path) -> str:
-    """The column with the answers: the one that is asked for, else `label` or `target`, else the last."""
-    if wanted:
-        column(table, wanted, path, "what is answered; --target names another")
-        return wanted
-    return next((name for name in TARGETS if name in table), list(table)[-1])
+    """The column with the answers: the one that is asked for, else `label` or `target`.
+
+    Raises:
+        DataError: there is none of that name.
+    """
+    name = wanted or next((name for name in TARGETS if name in table), TARGETS[0])
+    column(table, name, path, "the answer of each row; --target names another")
+    return name
 
 
 def labels_of(
@@ -50,17 +53,17 @@ def labels_of(
         DataError: no such column, or values in place of classes.
     """
     name = target_of(table, wanted, path)
-    target = table[name]
+    target = as_names(table, name, path)
     kept, notes = _present(target, name)
     values = target[kept].tolist()
     fractions = target.dtype.kind == "f" and any(not value.is_integer() for value in values)
-    labels = [str(int(value)) if target.dtype.kind == "f" else str(value) for value in values]
     count = len(set(values))
     if fractions or count > MOST_CLASSES:
         raise DataError(
             f"{path}: {name!r} has {count:,} different values such as {values[0]!r}, which are no classes; "
             "--target names another column, and the recipe regressor learns values"
         )
+    labels = [str(int(value)) if target.dtype.kind == "f" else str(value) for value in values]
     return labels, kept, notes
 
 
@@ -93,20 +96,21 @@ def _present(target: Column, name: str) -> tuple[list[int], tuple[str, ...]]:
 
 
 def read_texts(path: Path, target: str = "") -> Dataset:
-    """A file with the columns `text` and `target` (else `label`); the data set has the file's name.
+    """A file with the columns `text` and `target` (else `label` or `target`); the data set has the file's
+    name.
 
     Raises:
         DataError: see `read_table`; a column is missing; fewer than two classes; a text that is no text.
     """
     table = read_table(path)
     texts = column(table, "text", path, "what is classified")
-    column(table, target or TARGETS[0], path, "the class of each row; --target names another")
+    answer = target_of(table, target, path)
     for number, text in enumerate(texts.tolist(), 1):
         if not isinstance(text, str):
             raise DataError(f"{path}: the text of row {number} is {text!r}, which is no text")
-    labels, kept, notes = labels_of(table, target or TARGETS[0], path)
+    labels, kept, notes = labels_of(table, answer, path)
     found = Dataset.labelled(path.stem, {"text": texts[kept]}, labels, notes)
-    return _with_others(found, table, kept, target or TARGETS[0])
+    return _with_others(found, table, kept, answer)
 
 
 def read_rows(
@@ -124,13 +128,20 @@ def read_rows(
     table = read_table(path)
     for name in (*ignore, *categories):
         column(table, name, path, "to be left out" if name in ignore else "to be read as categories")
-    answer = target_of(table, target, path)
+    # Here alone the last column will do: beside a text, a sequence or a picture it could be anything.
+    last = not target and not any(name in table for name in TARGETS)
+    answer = target_of(table, list(table)[-1] if last else target, path)
     if values:
         numbers, kept, notes = values_of(table, answer, path)
     else:
         labels, kept, notes = labels_of(table, answer, path)
     columns = {
-        name: _feature(name, found[kept], path, named=name in categories)
+        name: _feature(
+            name,
+            (as_names(table, name, path) if name in categories else found)[kept],
+            path,
+            name in categories,
+        )
         for name, found in table.items()
         if name != answer and name not in ignore
     }
@@ -154,7 +165,7 @@ def _with_others(found: Dataset, table: dict[str, Column], kept: list[int], answ
     return replace(found, beside=others)
 
 
-def _feature(name: str, found: Column, path: Path, *, named: bool) -> Array:
+def _feature(name: str, found: Column, path: Path, named: bool) -> Array:
     if found.ndim > 2 or (found.dtype == object and found.ndim > 1):
         raise DataError(
             f"{path}: {name!r} holds {list(found.shape[1:])} values a row; leave it out by ignore"

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import zipfile
 import zlib
 from pathlib import Path
@@ -20,6 +21,9 @@ _PLAIN = (str, int, float, list, type(None))  # a bool is an int
 
 MISSING = frozenset({"", "na", "n/a", "null", "none", "nan"})
 """What stands for a missing number in CSV, in small letters."""
+
+_PADDED = re.compile(r"\s*[+-]?0\d+\s*")
+"""A number as nobody writes a quantity: 007 and 7 are two names."""
 
 
 def read_table(path: Path) -> dict[str, Column]:
@@ -55,8 +59,22 @@ def read_table(path: Path) -> dict[str, Column]:
 def column(table: dict[str, Column], name: str, path: Path, wanted_for: str) -> Column:
     """The column `name`. Raises `DataError` with the columns there are."""
     if name not in table:
-        raise DataError(f"{path} has no column {name!r} ({wanted_for}); it has {', '.join(map(repr, table))}")
+        others = ", ".join(map(repr, table)) or "no other"
+        raise DataError(f"{path} has no column {name!r} ({wanted_for}); it has {others}")
     return table[name]
+
+
+def as_names(table: dict[str, Column], name: str, path: Path) -> Column:
+    """The column `name` of `read_table(path)`, where its values are names: numbers with leading zeros, such
+    as 007, as they are written in the file."""
+    found = table[name]
+    if path.suffix != ".csv" or found.dtype.kind not in "if":
+        return found
+    # Read once more: for nearly every file and column the numbers are all that is needed.
+    written = _cells(path)[name]
+    if not any(_PADDED.fullmatch(text) for text in written):
+        return found
+    return np.array(["" if _missing(text) else text.strip() for text in written], object)
 
 
 def json_lines(path: Path) -> list[dict[str, Any]]:
@@ -127,6 +145,10 @@ def _all_text(values: Any) -> bool:
 
 
 def _csv(path: Path) -> dict[str, Column]:
+    return {name: _parsed(values) for name, values in _cells(path).items()}
+
+
+def _cells(path: Path) -> dict[str, list[str]]:
     reader = csv.reader(io.StringIO(path.read_text("utf-8-sig"), newline=""), strict=True)
     header = next(reader, [])
     rows = [row for row in reader if row]
@@ -135,11 +157,15 @@ def _csv(path: Path) -> dict[str, Column]:
             raise ValueError(f"row {number} has {len(row)} fields, the header has {len(header)}")
     if len(set(header)) != len(header):
         raise ValueError(f"a column name comes twice in the header {header}")
-    return {name: _parsed([row[index] for row in rows]) for index, name in enumerate(header)}
+    return {name: [row[index] for row in rows] for index, name in enumerate(header)}
+
+
+def _missing(text: str) -> bool:
+    return text.strip().lower() in MISSING
 
 
 def _parsed(values: list[str]) -> Column:
-    missing = [value.strip().lower() in MISSING for value in values]
+    missing = [_missing(value) for value in values]
     if not all(missing):
         filled = ["nan" if gone else value for value, gone in zip(values, missing, strict=True)]
         for kind in (np.int64, np.float64):
@@ -176,7 +202,16 @@ def _npz(path: Path) -> dict[str, Column]:
     for name, array in found.items():
         if np.ndim(array) == 0:  # numpy gives a file that is no array as bytes
             raise ValueError(f"{name!r} in it is no array of rows")
-    return {name: array.astype(object) if array.dtype.kind == "U" else array for name, array in found.items()}
+    return {name: _text(name, array) if array.dtype.kind in "SU" else array for name, array in found.items()}
+
+
+def _text(name: str, array: Column) -> Column:
+    if array.dtype.kind == "S":
+        try:
+            array = np.char.decode(array, "utf-8")
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{name!r} holds bytes that are no text in UTF-8: {error}") from error
+    return array.astype(object)
 
 
 READERS = {".jsonl": _jsonl, ".csv": _csv, ".parquet": _parquet, ".npz": _npz}

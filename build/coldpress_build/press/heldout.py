@@ -84,7 +84,7 @@ def scoring_of(model: ServedModel, target: Array) -> Scoring:
             f"the target is {target.tolist()[0]!r} in all {len(target)} rows; nothing can be scored by that"
         )
     # scikit-learn's converters name a label's index and class as the metadata does: by position.
-    classes = tuple(_labels(model))
+    classes = class_names(model)
     values = target.dtype.kind == "f" and not np.all(target == np.floor(target))
     for spec in model.outputs:
         if spec.kind != "tensor":
@@ -106,10 +106,11 @@ def scoring_of(model: ServedModel, target: Array) -> Scoring:
     )
 
 
-def _labels(model: ServedModel) -> list[str]:
+def class_names(model: ServedModel) -> tuple[str, ...]:
+    """As the model's metadata tell them, in the order of the scores; none where they do not."""
     import json
 
-    return [str(label) for label in json.loads(model.metadata.get(LABELS, "[]"))]
+    return tuple(str(label) for label in json.loads(model.metadata.get(LABELS, "[]")))
 
 
 def _one_per_row(spec: TensorSpec) -> bool:

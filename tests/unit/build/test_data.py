@@ -252,6 +252,39 @@ def test_a_target_of_the_wrong_kind_is_an_error(
         read_rows(path, target, values=values)
 
 
+def test_the_last_column_is_the_answer_of_tables_alone(tmp_path: Path) -> None:
+    path = write(tmp_path, "t.csv", "text,cls\ngood,1\nbad,0\n")
+    assert read_rows(path, "", values=False).classes == ("0", "1")
+    with pytest.raises(
+        DataError, match=r"no column 'label' .*; --target names another\); it has 'text', 'cls'"
+    ):
+        read_texts(path)
+
+
+def test_names_that_look_like_numbers_stay_as_they_are_written(tmp_path: Path) -> None:
+    content = "zip,x,label\n01067,1,007\n80331,2,042\n01067,3,7\n80331,4,NA\n"
+    path = write(tmp_path, "t.csv", content)
+    data = read_rows(path, "", values=False, categories=["zip"])
+    assert sorted(data.classes) == ["007", "042", "7"]
+    assert data.answers.tolist() == ["007", "042", "7"]
+    assert data.columns["zip"].tolist() == ["01067", "80331", "01067"]
+    assert data.notes[0] == "1 rows without label left out"
+    # As quantities they are numbers as ever, and so are names without such zeros.
+    assert read_rows(path, "zip", values=True).target.tolist() == [1067, 80331, 1067, 80331]
+    plain = write(tmp_path, "p.csv", "x,label\n1,10\n2,0\n3,\n")
+    assert read_rows(plain, "", values=False).classes == ("0", "10")
+
+
+def test_text_of_an_npz_in_bytes_is_text(tmp_path: Path) -> None:
+    path = tmp_path / "rows.npz"
+    np.savez(path, town=np.array(["Köln".encode(), b"Rome"]), label=np.array([b"cat", b"dog"]))
+    data = read_rows(path, "", values=False)
+    assert (data.classes, data.columns["town"].tolist()) == (("cat", "dog"), ["Köln", "Rome"])
+    np.savez(path, label=np.array([b"\xff"]))
+    with pytest.raises(DataError, match="'label' holds bytes that are no text in UTF-8"):
+        read_table(path)
+
+
 def test_data_is_a_packaged_set_or_a_file(tmp_path: Path) -> None:
     def read(path: Path) -> Dataset:
         return texts_of(["a", "b"], ["x", "y"], path.stem)
@@ -354,9 +387,11 @@ def test_texts_need_the_columns_text_and_label(tmp_path: Path) -> None:
     data = read_texts(write(tmp_path, "mine.csv", "label,text\n1,good\n0,bad\n"))
     assert (data.name, data.columns["text"].tolist()) == ("mine", ["good", "bad"])
     assert (data.target.tolist(), data.classes) == ([1, 0], ("0", "1"))
+    other = read_texts(write(tmp_path, "mine.csv", "text,target\ngood,a\nbad,b\n"))
+    assert (other.classes, list(other.beside)) == (("a", "b"), [])
     with pytest.raises(
         DataError,
-        match=r"no column 'label' \(the class of each row; --target names another\); it has 'text', 'x'",
+        match=r"no column 'label' \(the answer of each row; --target names another\); it has 'text', 'x'",
     ):
         read_texts(write(tmp_path, "mine.csv", "text,x\ngood,1\n"))
     with pytest.raises(DataError, match="the text of row 1 is 4, which is no text"):

@@ -102,6 +102,8 @@ def test_an_npz(tmp_path: Path) -> None:
     data = read_pictures(tmp_path / "x.npz", 0)
     assert (data.classes, data.target.tolist()) == (("a", "b"), [1, 0, 1])
     assert (data.columns["image"] == images).all()
+    np.savez(tmp_path / "x.npz", image=images, target=np.array([b"b", b"a", b"b"]))
+    assert read_pictures(tmp_path / "x.npz", 0).classes == ("a", "b")
 
 
 def test_the_digits() -> None:

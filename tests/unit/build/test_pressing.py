@@ -1,5 +1,6 @@
 """Pressing a file that exists: its inputs from columns, and the errors of files and data that do not fit."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -67,6 +68,26 @@ def test_columns_side_by_side_make_the_only_input(tmp_path: Path) -> None:
     )
     assert files == ["model.onnx", "report/index.html", "report/report.json"]
     assert result.model.stat().st_size == result.pressed.best.bytes
+
+
+@pytest.mark.parametrize(("labels", "wanted"), [('["007", "42"]', ["007", "42"]), ('["7", "42"]', [7, 42])])
+def test_names_with_leading_zeros_are_read_as_the_model_has_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, labels: str, wanted: list[object]
+) -> None:
+    write_model(tmp_path / "m.onnx")
+    model = onnx.load(tmp_path / "m.onnx")
+    helper.set_model_props(model, {"coldpress.labels": labels})
+    onnx.save(model, tmp_path / "m.onnx")
+    (tmp_path / "rows.csv").write_text("d,a,b,c,label\n1,2,3,4,007\n5,6,7,8,42\n")
+
+    def ended(rows: HeldOut, _: int | None) -> None:
+        raise DataError(f"read: {rows.target.tolist()}")
+
+    monkeypatch.setattr(pressing, "divided", ended)
+    with pytest.raises(DataError, match=re.escape(f"read: {wanted}")):
+        press_file(
+            tmp_path / "m.onnx", tmp_path / "rows.csv", tmp_path / "out", label_column="label", silent=True
+        )
 
 
 def test_inputs_take_the_columns_of_their_names(tmp_path: Path) -> None:

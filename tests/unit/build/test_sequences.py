@@ -148,6 +148,15 @@ def test_npz_has_sequences_beside_their_lengths(tmp_path: Path) -> None:
         read_sequences(path, "")
 
 
+def test_sequences_without_an_answer_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "rows.npz"
+    np.savez(path, sequence=np.ones((2, 3, 4)), length=[3, 1])
+    with pytest.raises(DataError, match=r"no column 'label' .*; it has 'sequence', 'length'"):
+        read_sequences(path, "")
+    with pytest.raises(DataError, match=r"no column 'label' .*; it has no other"):
+        read_sequences(write(tmp_path, {"sequence": [1, 2]}, {"sequence": [3]}), "")
+
+
 @pytest.mark.parametrize(
     ("sequence", "message"),
     [
