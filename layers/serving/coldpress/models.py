@@ -94,7 +94,7 @@ class Models:
         if key not in self._open:
             if reason := self._failed_lately(key):
                 raise Unavailable(reason)
-            if not self._fits(manifest, keep):
+            if not self._fits(manifest, keep, self._reserved(key)):
                 raise Unavailable(
                     f"{manifest.model} versions {keep.manifest.version} and {manifest.version} do not fit "
                     f"into {self._limit / MIB:.0f} MiB of models together; give the function more memory"
@@ -116,7 +116,8 @@ class Models:
         try:
             model = self._waited_for(key)
             if model is None:
-                self._make_room(manifest, keep if keep is not None and self._fits(manifest, keep) else None)
+                fits = keep is not None and self._fits(manifest, keep, self._reserved(key))
+                self._make_room(manifest, keep if fits else None)
                 model = self._opener.open(manifest, trace, warm=warm)
         except Exception as error:
             self._failures[key] = (time.monotonic(), str(error))
@@ -137,6 +138,10 @@ class Models:
         if not self._fits(manifest, before):
             # Better a slow answer than none.
             return False
+        if not self._fits(manifest, before, self._reserved(key)):
+            # It begins once the others are here, and can be closed for it.
+            began = min(other.began for other in self._coming.values() if other.size)
+            return time.monotonic() - began < SWAP_SECONDS
         self._make_room(manifest, keep=before)
         opening = Aside(lambda: self._opener.open(manifest, Trace(counted=False)))
         size = self._opener.artifacts(manifest)[0].size
@@ -147,20 +152,26 @@ class Models:
         failed, reason = self._failures.get(key, (0.0, ""))
         return reason if time.monotonic() - failed < RETRY_SECONDS else ""
 
-    def _fits(self, manifest: Manifest, beside: Model) -> bool:
+    def _fits(self, manifest: Manifest, beside: Model, reserved: int = 0) -> bool:
         size = self._opener.artifacts(manifest)[0].size
-        return not self._limit or beside.size + size <= self._limit
+        return not self._limit or beside.size + size + reserved <= self._limit
+
+    def _reserved(self, key: Key) -> int:
+        """Bytes of what is being opened, `key` apart."""
+        return sum(coming.size for other, coming in self._coming.items() if other != key)
 
     def _take_in(self) -> None:
-        for key, (began, _, coming) in list(self._coming.items()):
-            if not coming.done():
+        for key, coming in list(self._coming.items()):
+            if not coming.opening.done():
                 continue
             try:
-                self._open[key] = coming.result()
+                self._open[key] = coming.opening.result()
                 self._failures.pop(key, None)
             except Exception as error:  # told by `failure` and in the request's trace
-                if time.monotonic() - began >= SWAP_SECONDS:
-                    continue  # it may have failed for being frozen: whoever asks for it tries once more
+                if time.monotonic() - coming.began >= SWAP_SECONDS:
+                    # It may have failed for being frozen: whoever asks for it, if anybody, tries once more.
+                    self._coming[key] = coming._replace(size=0)
+                    continue
                 self._failures[key] = (time.monotonic(), str(error))
             del self._coming[key]
 
@@ -181,7 +192,7 @@ class Models:
                 f"{manifest.model} version {manifest.version} has {size / MIB:.0f} MiB, and this function "
                 f"keeps at most {self._limit / MIB:.0f} MiB of models; give it more memory"
             )
-        size += sum(coming.size for coming in self._coming.values())
+        size += self._reserved((manifest.model, manifest.version))
         for key in list(self._open):
             if not self._limit or sum(model.size for model in self._open.values()) + size <= self._limit:
                 return

@@ -168,3 +168,38 @@ def test_what_is_being_opened_beside_counts(
     while plane.version("b") != 2:
         time.sleep(0.01)
     assert sum(model.size for model in plane.plane.models._open.values()) <= 3.7 * MIB
+
+
+def test_two_promotions_in_a_row_stay_within_the_limit(
+    make_plane: Callable[..., Plane], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plane = make_plane(model_cache_bytes=int(2.5 * MIB))
+    for version in (1, 2, 3):
+        plane.publish("m", version, constant(version, MIB), alias="")
+    plane.registry.move("m", "prod", {1: 1}, NOW)
+    assert plane.version("m") == 1
+    go_on = threading.Event()
+    real = plane.plane.opener.open
+
+    def slow(manifest: Any, *arguments: Any, **more: Any) -> Any:
+        if manifest.version == 2:
+            go_on.wait(10)
+        return real(manifest, *arguments, **more)
+
+    monkeypatch.setattr(plane.plane.opener, "open", slow)
+
+    def taken() -> int:
+        kept = plane.plane.models
+        return sum(each.size for each in (*kept._open.values(), *kept._coming.values()))
+
+    answered, most = [], []
+    for version in (2, 3):
+        plane.registry.move("m", "prod", {version: 1}, NOW)
+        answered.append(plane.version("m"))
+        most.append(taken())
+    go_on.set()
+    while answered[-1] != 3:
+        answered.append(plane.version("m"))
+        most.append(taken())
+    assert max(most) <= 2.5 * MIB
+    assert set(answered) == {1, 3}

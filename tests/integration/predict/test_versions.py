@@ -120,6 +120,27 @@ def test_a_frozen_environment_does_not_serve_the_old_version_for_ever(
     assert plane.version() == 2
 
 
+def test_a_takeover_that_failed_and_that_nobody_asks_for_again_takes_no_room(
+    make_plane: Callable[..., Plane], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mib = 1 << 20
+    plane = make_plane(model_cache_bytes=int(2.5 * mib))
+    plane.publish("other", 1, constant(1, mib))
+    for version in (1, 2):
+        plane.publish("m", version, constant(version, mib), alias="")
+    plane.registry.move("m", "prod", {1: 1}, NOW)
+    assert plane.version() == 1
+    monkeypatch.setattr(models, "Aside", Frozen)
+    plane.registry.move("m", "prod", {2: 1}, NOW)
+    assert plane.version() == 1
+    monkeypatch.setattr(models, "SWAP_SECONDS", 0.0)
+    monkeypatch.setattr(Frozen, "failed", True)
+    plane.registry.rollback("m", "prod", NOW)
+    assert plane.version() == 1
+    assert plane.version("other") == 1
+    assert {key for key, _ in plane.plane.models._open} == {"m", "other"}
+
+
 def test_a_version_that_cannot_be_opened_does_not_take_over(plane: Plane) -> None:
     publish(plane, 1, 2)
     plane.registry.move("m", "prod", {1: 1}, NOW)
