@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.model_selection import KFold, StratifiedKFold, train_test_split
 
 from coldpress_build.data.dataset import Array, Dataset
-from coldpress_build.data.split import Parts
+from coldpress_build.data.split import Parts, check_values
 from coldpress_build.engine import train
 from coldpress_build.errors import ConfigurationError, DataError
 from coldpress_build.evaluation.evaluate import Evaluation, evaluate
@@ -68,7 +68,7 @@ def cross_validate(
 
     Raises:
         ConfigurationError: `count` is out of range.
-        DataError: fewer than `count` rows of some class.
+        DataError: fewer than `count` rows of some class; a part of a fold with the same value in all rows.
         BuildError: see `engine.train`.
     """
     check_folds(count)
@@ -121,6 +121,7 @@ def _divided(data: Dataset, config: Any, count: int) -> Iterator[Parts]:
         )
     kind = StratifiedKFold if data.classes else KFold
     rows = np.arange(len(data))
+    divided = []
     for rest, held in kind(count, shuffle=True, random_state=config.seed).split(rows, data.target):
         classes = data.target[rest] if data.classes else None
         chosen = round(len(data) * config.validation)
@@ -133,4 +134,14 @@ def _divided(data: Dataset, config: Any, count: int) -> Iterator[Parts]:
                 f"{data.name}: {len(rest)} rows of a fold cannot be divided with "
                 f"validation={config.validation}: {error}"
             ) from error
+        if not data.classes:
+            parts = {
+                f"training part of a fold (--cv {count})": learned,
+                f"validation part of a fold (validation={config.validation})": validation,
+                f"test part of a fold (--cv {count})": held,
+            }
+            check_values(data, parts)
+        divided.append((learned, validation, held))
+    # All folds are known to be sound before the first is learned; only one at a time is in memory.
+    for learned, validation, held in divided:
         yield Parts(data.take(learned), data.take(validation), data.take(held))

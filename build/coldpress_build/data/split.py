@@ -1,5 +1,6 @@
 """Three parts of a data set, with the same shares of the classes (if any) in each."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,7 +29,8 @@ def split(data: Dataset, validation: float, test: float, seed: int, limit: int =
     The same seed gives the same parts on every machine.
 
     Raises:
-        DataError: too few rows for each part, or for each class to be in each part.
+        DataError: too few rows for each part, or for each class to be in each part; a part of values that are
+            all the same.
     """
     rows = np.arange(len(data))
 
@@ -49,7 +51,30 @@ def split(data: Dataset, validation: float, test: float, seed: int, limit: int =
             f"{data.name}: {len(rows)} rows{_rarest(data)} cannot be divided with validation={validation} "
             f"and test={test}; give more rows{', or leave out classes of few rows' if data.classes else ''}"
         ) from error
+    if not data.classes:
+        parts = {
+            f"training part (what validation={validation} and test={test} leave)": train,
+            f"validation part (validation={validation})": chosen,
+            f"test part (test={test})": last,
+        }
+        check_values(data, parts)
     return Parts(data.take(train), data.take(chosen), data.take(last))
+
+
+def check_values(data: Dataset, parts: Mapping[str, Array]) -> None:
+    """Raises `DataError` if the target is the same in all rows of one of the `parts`, in words -> positions.
+
+    The spread of such a part is 0: no training can divide by it, and no R² either. All the rows together do
+    vary (see `Dataset.valued`), but few of them may, as of a target that is nearly always 0.
+    """
+    for part, rows in parts.items():
+        values = data.target[rows]
+        if (values == values[0]).all():
+            raise DataError(
+                f"{data.name}: the target is {values[0]} in all rows of the {part}, {len(rows)} in number, "
+                "and each part needs two different values; give more rows or a larger share, or divide them "
+                "otherwise by another seed"
+            )
 
 
 def _rarest(data: Dataset) -> str:

@@ -70,8 +70,9 @@ def bootstrap(statistic: Statistic, rows: int, width: int = 1) -> tuple[Array, A
         found = np.concatenate([statistic(weights) for weights in _weights(rows, resamples(rows, width))])
     low, high = np.full((2, found.shape[1]), np.nan)
     counted = np.isfinite(found).any(axis=0)
-    ends = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
-    low[counted], high[counted] = np.nanquantile(found[:, counted], ends, axis=0)
+    if counted.any():  # numpy answers no ends at all for no column
+        ends = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
+        low[counted], high[counted] = np.nanquantile(found[:, counted], ends, axis=0)
     return low, high
 
 

@@ -98,6 +98,11 @@ def test_the_bootstrap_agrees_with_scipys() -> None:
     assert (low[0], high[0]) == pytest.approx((other.low, other.high), rel=0.03)
 
 
+def test_a_figure_that_no_resample_has_has_no_interval() -> None:
+    low, high = bootstrap(lambda weights: np.full((len(weights), 1), np.nan), 20)
+    assert np.isnan([*low, *high]).tolist() == [True, True]
+
+
 def test_wilsons_interval() -> None:
     # R. G. Newcombe, 1998, table I: 81 of 263, and 0 of 20.
     assert wilson(81, 263) == Estimate(
