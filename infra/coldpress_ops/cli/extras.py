@@ -74,6 +74,12 @@ def only_here(given: Mapping[str, object]) -> None:
         raise InvalidRequest(f"{option} {reason}: leave out {option}, or --on")
 
 
+def only_in_a_job(given: Mapping[str, object]) -> None:
+    """Raises `InvalidRequest` for an option, by its name, that means nothing to a training here."""
+    for option in (option for option, value in given.items() if value):
+        raise InvalidRequest(f"{option} is for a job: leave it out, or add --on local or --on batch")
+
+
 def show_extras(training: "Training", console: "Console") -> None:
     """The best trials, the folds, the slices."""
     if training.sweep is not None:

@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from coldpress_ops.cli.extras import Folds, SliceBy, Trials, extras, only_here, show_extras
+from coldpress_ops.cli.extras import (
+    Folds,
+    SliceBy,
+    Trials,
+    extras,
+    only_here,
+    only_in_a_job,
+    show_extras,
+)
 from coldpress_ops.cli.options import DEFAULT_STATE, DEFAULT_URL, Json, Key, State, Url, connect, print_json
 from coldpress_ops.cli.order import Follow, Gpus, Minutes, Nodes, On, Region, StageName, order_run
 from coldpress_ops.cli.recipes import Config, Data, Recipe, Set, ShowSettings, Target, chosen, show_settings
@@ -111,6 +119,14 @@ def train(
             given = dict(pair.split("=", 1) for pair in pairs)
             order = Order(recipe, given, data or "", publish, nodes, gpus, expected_minutes)
             return order_run(order, on, state, stage, region, follow=follow, json=json)
+        only_in_a_job(
+            {
+                "--nodes": nodes > 1,
+                "--gpus": gpus,
+                "--expected-minutes": expected_minutes,
+                "--follow": follow,
+            }
+        )
         if publish:
             from coldpress_ops.publishing import check_deployment
 
@@ -151,7 +167,7 @@ def _show(result: "RunResult") -> None:
     for head in ("model", f"test {result.metric}", "bytes"):
         table.add_column(head, justify="left" if head == "model" else "right")
     pressed = result.pressed
-    table.add_row(f"published ({pressed.winner})", f"{result.score:.4f}", f"{result.bytes:,}")
+    table.add_row(f"pressed ({pressed.winner})", f"{result.score:.4f}", f"{result.bytes:,}")
     table.add_row("before the press", f"{result.original_score:.4f}", f"{result.original_bytes:,}")
     table.add_row(result.training.baseline.name, f"{result.baseline_score:.4f}", "")
     console = Console(highlight=False)

@@ -70,7 +70,7 @@ def test_train_prints_a_short_table(trained: subprocess.CompletedProcess[str], h
     metrics = json.loads((run / "metrics.json").read_text())
     lines = trained.stdout.splitlines()
     assert lines[0] == "rows: 96 train, 12 validation, 12 test"
-    assert f"published ({metrics['winner']})" in trained.stdout
+    assert f"pressed ({metrics['winner']})" in trained.stdout
     assert f"{metrics['accuracy']:.4f}" in trained.stdout
     assert lines[-2:] == [
         f"model   .coldpress/runs/{run.name}/model.onnx",

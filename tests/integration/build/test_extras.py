@@ -117,6 +117,8 @@ def test_best_toml_is_what_config_takes(run: Path, folder: Path, monkeypatch: py
         (["--sweep", "-1"], "--sweep -1: the number of trials must be from 1 to 10,000"),
         (["--cv", "200"], "--cv 200: the number of folds must be from 2 to 100; 5 is usual"),
         (["--cv", "5", "--on", "local"], "--cv runs here only: leave out --cv, or --on"),
+        (["--nodes", "4"], "--nodes is for a job: leave it out, or add --on local or --on batch"),
+        (["-f"], "--follow is for a job: leave it out, or add --on local or --on batch"),
         (
             ["--out", "mine", "--on", "local"],
             "--out is for no job, which keeps its results beside its record: leave out --out, or --on",
