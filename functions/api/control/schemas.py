@@ -4,12 +4,14 @@ import json
 import math
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from coldpress import registry
 from coldpress.ingest.metadata import BATCH_SENSITIVE
 
 METRICS_KEY = "coldpress.metrics"
+MAX_DEPTH = 200
+"""Pydantic writes 255 levels of a value it does not know, and fails at more."""
 NAME = f"[a-z0-9][a-z0-9_-]{{0,{registry.MAX_NAME - 1}}}"
 # Told by the document, checked by `registry.check_name`: its words say what to use instead.
 NAMED: dict[str, Any] = {"pattern": f"^{NAME}$", "not": {"enum": sorted(registry.RESERVED_NAMES)}}
@@ -55,7 +57,8 @@ class Manifest(Record):
     runtime: str = Field(description="The ONNX Runtime version that checked and optimised it.")
     labels: list[str] = Field(description="Class names, in the order of the model's scores.")
     warmup: dict[str, Any] | None = Field(
-        description="An Open Inference Protocol request that is run before the model counts as ready."
+        description="An Open Inference Protocol request that is run before the model counts as ready; null "
+        f"also for one that is nested more than {MAX_DEPTH} deep."
     )
     metadata: dict[str, str] = Field(description="The ONNX file's own metadata.")
     session: dict[str, bool] = Field(
@@ -63,6 +66,12 @@ class Manifest(Record):
     )
     source: dict[str, Any] = Field(description="The upload it came from: id, key, etag, size, sha256.")
     refuses_empty: bool = Field(description="Whether every input must hold an element.")
+
+    @field_validator("warmup", mode="before")
+    @classmethod
+    def _not_too_deep(cls, warmup: Any) -> Any:
+        # Its author's, as metrics are: it may hide itself, never the version.
+        return warmup if _is_within(MAX_DEPTH, warmup) else None
 
 
 class VersionSummary(BaseModel):
@@ -117,6 +126,13 @@ def _metrics(metadata: dict[str, str]) -> dict[str, float | None]:
     if not isinstance(stored, dict):
         return {}
     return {name: _finite(value) for name, value in stored.items() if isinstance(value, int | float)}
+
+
+def _is_within(levels: int, value: Any) -> bool:
+    if not isinstance(value, dict | list):
+        return True
+    inner = value.values() if isinstance(value, dict) else value
+    return levels > 0 and all(_is_within(levels - 1, part) for part in inner)
 
 
 def _finite(value: float) -> float | None:

@@ -1,5 +1,6 @@
 """`/models` and below, to look at."""
 
+import json
 from typing import Any
 
 import pytest
@@ -133,6 +134,17 @@ def test_metrics_are_the_authors_and_never_an_error(
     register("sentiment", 1, metadata={"coldpress.metrics": stored})
     answer = api.call("GET", "/models/sentiment")
     assert (answer.status, answer.json["versions"][0]["metrics"]) == (200, answered)
+
+
+@pytest.mark.parametrize(("depth", "is_told"), [(198, True), (199, False), (900, False)])
+def test_a_warm_up_request_too_deep_to_tell_hides_no_version(
+    api: Any, register: Any, depth: int, is_told: bool
+) -> None:
+    # As deep as ingest takes: what it does not know in a request it leaves alone.
+    warmup = json.loads(f'{{"inputs": [], "parameters": {{"a": {"[" * depth}{"]" * depth}}}}}')
+    register("sentiment", 1, warmup=warmup)
+    answer = api.call("GET", "/models/sentiment/versions/1")
+    assert (answer.status, answer.json["warmup"]) == (200, warmup if is_told else None)
 
 
 def test_nan_in_a_warm_up_request_is_answered_as_null(api: Any, register: Any) -> None:
