@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from coldpress.protocols.pictures import eight_bits
 from coldpress_build.data.dataset import Array, Dataset
 from coldpress_build.data.sources import target_of
 from coldpress_build.data.tables import column, read_table
@@ -20,6 +21,8 @@ ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 CIFAR = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 MAX_PIXELS = 64_000_000
 """Of one picture: a small file can hold one that fills the memory."""
+LEAST = 4
+"""Pixels a side: both convolutions are followed by a pooling of 2 x 2."""
 SET_SIZE = "say how many pixels a side they are to be made: --set size=64"
 
 
@@ -57,6 +60,7 @@ def digits(size: int = 0, classes: Sequence[str] = ()) -> Dataset:
 def resized(picture: Image.Image, size: int) -> Array:
     """A picture as uint8 [size, size, channels]; size 0: as large as it is. Gray stays one channel, anything
     else is red, green, blue."""
+    picture = eight_bits(picture)
     picture = picture if picture.mode == "L" else picture.convert("RGB")
     if size and picture.size != (size, size):
         picture = picture.resize((size, size), Image.Resampling.BILINEAR)
@@ -78,6 +82,12 @@ def _shaped(name: str, found: "Found", size: int, classes: Sequence[str]) -> Dat
         raise DataError(f"{name} has no pictures")
     if not size and images.shape[1] != images.shape[2]:
         raise DataError(f"{name}: pictures of {images.shape[2]} x {images.shape[1]} pixels; {SET_SIZE}")
+    if images.shape[1] < LEAST and not size:
+        side = images.shape[1]
+        raise DataError(
+            f"{name}: pictures of {side} x {side} pixels; {LEAST} a side are the least that the network can "
+            "halve twice; have them enlarged: --set size=8"
+        )
     if size and images.shape[1:3] != (size, size):
         notes.append(f"{images.shape[2]} x {images.shape[1]} pixels made {size} x {size}")
         images = np.stack([resized(Image.fromarray(image.squeeze()), size) for image in images])
@@ -119,7 +129,9 @@ def _opened(file: Path, size: int) -> Array:
             if pixels <= MAX_PIXELS:
                 # As a viewer shows it, and as the predict function will read it.
                 return resized(ImageOps.exif_transpose(picture), size)
-    except (UnidentifiedImageError, OSError, ValueError) as error:
+    except Image.DecompressionBombError as error:  # by Pillow's limit, before ours has its turn
+        raise DataError(f"{file}: {error}; at most {MAX_PIXELS:,} pixels are read") from error
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
         raise DataError(f"{file} is no picture that can be read: {error}") from error
     raise DataError(f"{file} has {pixels:,} pixels; at most {MAX_PIXELS:,} are read")
 

@@ -5,6 +5,7 @@ import io
 import pickle
 import struct
 import tarfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from coldpress.protocols.pictures import decode
+from coldpress.registry import TensorInfo
+from coldpress.settings import Settings
 from coldpress_build.data.pictures import CIFAR, digits, read_pictures
 from coldpress_build.errors import DataError
 
@@ -41,6 +45,18 @@ def test_one_size_for_all(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"2 different sizes.*--set size=64"):
         read_pictures(path, 0)
     assert read_pictures(path, 16).columns["image"].shape == (2, 16, 16, 1)
+
+
+def test_gray_of_16_bits_is_read_as_it_is_served(tmp_path: Path) -> None:
+    path = folder(tmp_path / "pets", ("dog/1.png", 256, "L"))
+    shades = np.arange(65536, dtype=np.uint16).reshape(256, 256)
+    (path / "cat").mkdir()
+    Image.fromarray(shades).save(path / "cat" / "1.png")
+    images = read_pictures(path, 0).columns["image"]
+    assert images.shape == (2, 256, 256, 1)
+    assert (images[0, ..., 0] == np.round(shades / 257)).all()
+    served = decode((path / "cat" / "1.png").read_bytes(), TensorInfo("x", "UINT8", (-1, -1, 1)), Settings())
+    assert bytes(served.data) == images[0].tobytes()
 
 
 @pytest.mark.parametrize("form", ["python", "binary"])
@@ -119,6 +135,28 @@ def broken_png(path: Path) -> None:
     (path / "a" / "1.png").write_bytes(b"\x89PNG\r\n\x1a\n nonsense")
 
 
+def png(path: Path, *chunks: tuple[bytes, bytes]) -> None:
+    """The file a/1.png of these chunks, by kind and content."""
+    (path / "a").mkdir(parents=True)
+    parts = [
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in chunks
+    ]
+    (path / "a" / "1.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(parts))
+
+
+def huge(path: Path) -> None:
+    png(path, (b"IHDR", struct.pack(">IIBBBBB", 30_000, 30_000, 8, 0, 0, 0, 0)), (b"IDAT", b""))
+
+
+def damaged(path: Path) -> None:
+    png(path, (b"IHDR", struct.pack(">IIBBBBB", 4, 4, 8, 0, 0, 0, 0)), (b"IDAT", b""), (b"\0\0\0\0", b""))
+
+
+def tiny(path: Path) -> None:
+    np.savez(path.with_suffix(".npz"), image=np.zeros((2, 1, 1), np.uint8), label=np.array(["a", "b"]))
+
+
 def floats(path: Path) -> None:
     np.savez(path.with_suffix(".npz"), image=np.zeros((2, 4, 4), np.float32), label=np.array(["a", "b"]))
 
@@ -132,6 +170,9 @@ def oblong(path: Path) -> None:
     [
         (lambda path: path.mkdir(), "x", "has no pictures; a folder for each class"),
         (broken_png, "x", "1.png is no picture that can be read"),
+        (huge, "x", r"1.png: .*900000000 pixels.*; at most 64,000,000 pixels are read"),
+        (damaged, "x", "1.png is no picture that can be read: broken PNG file"),
+        (tiny, "x.npz", "pictures of 1 x 1 pixels; 4 a side are the least .*--set size=8"),
         (floats, "x.npz", "'image' is float32"),
         (oblong, "x.npz", "pictures of 5 x 4 pixels; say how many"),
         (

@@ -10,6 +10,10 @@ from coldpress.registry import TensorInfo
 from coldpress.settings import Settings
 from coldpress.tensors import Tensor
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
 FORMATS = ("JPEG", "PNG")
 MODES = {1: "L", 3: "RGB"}
 """Pillow's names for pixels of so many channels."""
@@ -62,12 +66,20 @@ def pixels(body: bytes, channels: int, most: int) -> tuple[bytes, tuple[int, int
                     f"the picture has {picture.width} x {picture.height} pixels, {elements} elements; at "
                     f"most {most} are taken (COLDPRESS_MAX_ELEMENTS)"
                 )
-            upright = ImageOps.exif_transpose(picture).convert(MODES[channels])
+            upright = eight_bits(ImageOps.exif_transpose(picture)).convert(MODES[channels])
     except UnidentifiedImageError:
         raise InvalidRequest(f"the body of {len(body)} bytes is no JPEG or PNG file") from None
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise InvalidRequest(f"the body is no whole JPEG or PNG file: {error}") from None
     return upright.tobytes(), (upright.height, upright.width, channels)
+
+
+def eight_bits(picture: "Image") -> "Image":
+    """Gray of 16 bits as gray of 8, white as white; other pictures as they are. Training uses it too."""
+    if not picture.mode.startswith("I;16"):
+        return picture
+    # Pillow's own conversion makes everything above 255 white.
+    return picture.convert("I").point(lambda value: value * (1 / 257) + 0.5).convert("L")
 
 
 def _one(info: TensorInfo) -> bool:

@@ -54,6 +54,13 @@ def test_every_kind_of_picture_becomes_what_the_model_takes(mode: str) -> None:
     assert decode(body, GRAY, Settings()).shape == (4, 6, 1)
 
 
+def test_gray_of_16_bits_is_scaled_to_8() -> None:
+    shades = np.array([[0, 128, 129, 256, 300], [30000, 32639, 32896, 65279, 65535]], np.uint16)
+    wanted = [[0, 0, 1, 1, 1], [117, 127, 128, 254, 255]]
+    assert array(decode(file(shades), GRAY, Settings()))[..., 0].tolist() == wanted
+    assert array(decode(file(shades), COLOURS, Settings()))[0, ..., 2].tolist() == wanted
+
+
 def test_it_stands_as_a_viewer_shows_it() -> None:
     turned = Image.Exif()
     turned[0x0112] = 6  # to be turned by 90 degrees
