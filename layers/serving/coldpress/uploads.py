@@ -5,7 +5,8 @@
     models/{model}/uploads/{token}.json      how far ingest is
     rejected/{model}/{token}/{filename}.json why it was refused
 
-A file copied straight to `incoming/{model}/…` is an upload too; its token comes from its key.
+A file copied straight to `incoming/{model}/…` is an upload too; its token comes from its key. So does that of
+a file beside the one that upload.json names.
 """
 
 import hashlib
@@ -115,8 +116,15 @@ def upload_of(store: Store, key: str) -> Upload:
     if filename and "/" not in filename:
         with suppress(NotFound):
             record = json.loads(store.get(f"{INCOMING}{model}/{token}/{RECORD}").data)
-            return Upload(model, token, key, record["alias"], record.get("session", {}))
-    return Upload(model, hashlib.sha256(key.encode()).hexdigest()[:24], key)
+            # Another file beside it is an upload of its own: with one progress record for both, each would be
+            # new to it at every event.
+            own = token if record.get("filename", filename) == filename else _token_of(key)
+            return Upload(model, own, key, record["alias"], record.get("session", {}))
+    return Upload(model, _token_of(key), key)
+
+
+def _token_of(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()[:24]
 
 
 def state_of(store: Store, upload_id: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from coldpress.opening import Opener
-from coldpress.registry import INLINE_BYTES, TensorInfo
+from coldpress.registry import INLINE_BYTES, Registry, TensorInfo
 from coldpress.settings import Settings
 from coldpress.telemetry import Trace
 from coldpress.tensors import Tensor
@@ -152,6 +152,17 @@ def test_repeated_and_late_events_change_nothing(world: Any, build: Callable[...
     for upload in (first, second, first):
         assert world.ingest(upload.key) == {"outcome": "known", "state": "ready"}
     assert sorted((info.key, info.etag) for info in world.store.walk("")) == before
+
+
+def test_a_second_file_beside_an_upload_is_one_of_its_own(world: Any, build: Callable[..., bytes]) -> None:
+    upload = world.upload(build(v="1"), alias="dev")
+    beside = upload.key.replace("model.onnx", "other.onnx")
+    world.store.overwrite(beside, build(v="2"))
+    assert [world.ingest(key)["version"] for key in (upload.key, beside)] == [1, 2]
+    for key in (upload.key, beside, upload.key):
+        assert world.ingest(key) == {"outcome": "known", "state": "ready"}
+    assert world.state(upload)["version"] == 1
+    assert Registry(world.store).alias("m", "dev").routes[0].version == 2
 
 
 def test_an_event_for_a_deleted_upload_is_done(world: Any) -> None:
