@@ -5,8 +5,9 @@ An unknown key or a value of the wrong type is an error that shows a good value.
 
 import ast
 import inspect
+import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import Field, dataclass, fields
 from itertools import pairwise
 from pathlib import Path
@@ -18,13 +19,16 @@ from coldpress_build.errors import ConfigurationError
 Settings = TypeVar("Settings")
 
 WORDS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+ITEM = re.compile(r'\s*(?:"(?P<quoted>(?:[^"]|"")*)"\s*|(?P<plain>[^,]*))(?:,|$)')
+"""One value of a list, as CSV has it."""
 TYPES = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
 
 
 def override(settings: type[Settings], pairs: Sequence[str]) -> Settings:
     """The defaults of `settings` with `pairs`, each "key=value", put over them; the last of a key counts.
 
-    The values of a list have commas between them.
+    The values of a list have commas between them. A text with a comma in it stands in double quotes, as in
+    CSV.
 
     Raises:
         ConfigurationError: no "=", an unknown key, a value of another type than the key's, or out of range.
@@ -80,10 +84,18 @@ def _value(field: "Field[Any]", kind: Any, text: str) -> Any:
     items = get_args(kind)
     try:
         if items:
-            return tuple(_one(items[0], part.strip()) for part in text.split(",") if part.strip())
+            return tuple(_one(items[0], part) for part in _parts(text))
         return _one(kind, text)
     except (KeyError, ValueError):
         raise _mistyped(field, kind, text) from None
+
+
+def _parts(text: str) -> Iterator[str]:
+    for found in ITEM.finditer(text):
+        if found["quoted"] is not None:
+            yield found["quoted"].replace('""', '"')
+        elif part := found["plain"].strip():
+            yield part
 
 
 def _one(kind: Any, text: str) -> Any:
@@ -116,7 +128,14 @@ def _example(field: "Field[Any]") -> str:
 
 def shown(value: Any) -> str:
     """A value as `--set` takes it."""
-    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    return ",".join(map(_item, value)) if isinstance(value, tuple) else str(value)
+
+
+def _item(value: Any) -> str:
+    text = str(value)
+    if text and text == text.strip() and "," not in text and text[0] != '"':
+        return text
+    return '"' + text.replace('"', '""') + '"'
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """`--set key=value`."""
 
+import json
 import re
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -119,6 +120,24 @@ def test_a_file_comes_before_what_is_set(tmp_path: Path) -> None:
     assert override(Lists, [*from_file(Lists, file), "rows=10"]) == Lists(
         rows=10, rate=1.0, fast=True, widths=(8,), names=("a",)
     )
+
+
+NAMES = ("name, first", "a", 'the "b"', '"c"', " d ", "", '"', ",", '5"', "two\nlines")
+
+
+def test_a_list_of_a_file_has_the_values_that_stand_there(tmp_path: Path) -> None:
+    file = tmp_path / "settings.toml"
+    file.write_text(f"names = {json.dumps(NAMES)}")
+    (pair,) = from_file(Lists, file)
+    assert override(Lists, [pair]).names == NAMES
+    assert override(Lists, ['names="name, first", a,the "b" , "c"d, "e']).names == (
+        "name, first",
+        "a",
+        'the "b"',
+        '"c"d',
+        '"e',
+    )
+    assert override(Lists, ['widths="8", 4']).widths == (8, 4)
 
 
 @pytest.mark.parametrize(
