@@ -94,5 +94,10 @@ class Training:
                 f"warm_up={self.warm_up} and schedule=plateau do not go together: set warm_up=0, or use "
                 "schedule=cosine"
             )
+        if self.schedule == "plateau" and self.drop == 1:
+            raise ConfigurationError(
+                "drop=1.0 and schedule=plateau do not go together: the rate would never fall; set drop below 1, "
+                "such as 0.5, or use schedule=constant"
+            )
         if self.precision == "fp16" and self.strategy == "fsdp":
             raise ConfigurationError("precision=fp16 is not for strategy=fsdp; use precision=bf16")

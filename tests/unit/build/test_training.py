@@ -62,6 +62,7 @@ def fitted(
         ({"precision": "64"}, "precision=64 is unknown; it is one of 32, bf16, fp16"),
         ({"accumulate": 0}, "accumulate=0 must be from 1 to 100000"),
         ({"warm_up": 0.1, "schedule": "plateau"}, "warm_up=0.1 and schedule=plateau do not go together"),
+        ({"drop": 1.0, "schedule": "plateau"}, "drop=1.0 and schedule=plateau do not go together"),
         (
             {"precision": "fp16", "strategy": "fsdp"},
             "precision=fp16 is not for strategy=fsdp; use precision=bf16",
