@@ -153,7 +153,7 @@ class Features:
 
 
 def joined(data: Dataset) -> Dataset:
-    """All columns side by side as one, `features` [rows, n].
+    """All columns side by side as one, `features` [rows, n]; they stay beside it, to slice by.
 
     Raises:
         DataError: one of them is no number.
@@ -163,7 +163,8 @@ def joined(data: Dataset) -> Dataset:
         raise DataError(f"inputs=matrix takes numbers only, and {texts[0]!r} holds names; use inputs=columns")
     widths = {name: 1 if column.ndim == 1 else column.shape[1] for name, column in data.columns.items()}
     note = f"features are {', '.join(data.columns)}"
-    return replace(data, columns={"features": _matrix(data, widths)}, notes=(*data.notes, note))
+    columns, beside = {"features": _matrix(data, widths)}, {**data.beside, **data.columns}
+    return replace(data, columns=columns, notes=(*data.notes, note), beside=beside)
 
 
 def _matrix(data: Dataset, widths: Mapping[str, int] | Sequence[str]) -> Array:

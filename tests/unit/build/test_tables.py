@@ -16,6 +16,7 @@ from coldpress_build.data.split import Parts
 from coldpress_build.engine import Epoch, Fit, Trained
 from coldpress_build.errors import BuildError, ConfigurationError, DataError
 from coldpress_build.export import check
+from coldpress_build.extras import Extras
 from coldpress_build.recipes.features import Features, joined
 from coldpress_build.recipes.recipe import Prepared
 from coldpress_build.recipes.regressor import Regressor
@@ -175,6 +176,17 @@ def test_all_columns_can_be_one_matrix() -> None:
     )
     with pytest.raises(DataError, match="inputs=matrix takes numbers only, and 'town' holds names"):
         joined(mixed())
+
+
+def test_a_matrix_is_sliced_by_the_columns_that_it_is_made_of() -> None:
+    data = replace(PACKAGED["iris"](), beside={"garden": np.arange(150) % 3})
+    extras = Extras(slice_by=("sepal_length", "garden"))
+    extras.check(joined(data))
+    test = joined(data).take(range(5))
+    found = extras.slices(test)
+    assert found["sepal_length"].tolist() == data.columns["sepal_length"][:5].tolist()
+    assert found["garden"].tolist() == [0, 1, 2, 0, 1]
+    assert test.fingerprint == replace(test, beside={}).fingerprint
 
 
 @pytest.mark.parametrize(
