@@ -161,6 +161,7 @@ class _Run:
             session=known.session | upload.session,
             warmup=found["warmup"],
             metadata=known.others | notes,
+            refuses_empty=scan.refuses_empty,
             source={
                 "upload": upload.id,
                 "key": upload.key,
