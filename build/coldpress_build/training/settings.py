@@ -96,8 +96,8 @@ class Training:
             )
         if self.schedule == "plateau" and self.drop == 1:
             raise ConfigurationError(
-                "drop=1.0 and schedule=plateau do not go together: the rate would never fall; set drop below 1, "
-                "such as 0.5, or use schedule=constant"
+                "drop=1.0 and schedule=plateau do not go together, the rate would never fall: set drop below "
+                "1, such as drop=0.5, or use schedule=constant"
             )
         if self.precision == "fp16" and self.strategy == "fsdp":
             raise ConfigurationError("precision=fp16 is not for strategy=fsdp; use precision=bf16")
