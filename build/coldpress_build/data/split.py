@@ -34,14 +34,15 @@ def split(data: Dataset, validation: float, test: float, seed: int, limit: int =
     """
     rows = np.arange(len(data))
 
-    def divided(rows: Array, second: int) -> tuple[Array, Array]:
-        classes = data.target[rows] if data.classes else None
+    def divided(rows: Array, second: int, alike: bool = True) -> tuple[Array, Array]:
+        classes = data.target[rows] if data.classes and alike else None
         one, other = train_test_split(rows, test_size=second, stratify=classes, random_state=seed)
         return one, other
 
     try:
         if 0 < limit < len(rows):
-            rows, _ = divided(rows, len(rows) - limit)
+            # What is left out is no part: it need not have a row of each class.
+            rows, _ = divided(rows, (left := len(rows) - limit), alike=left >= len(data.classes))
         # Whole numbers: 0.2 + 0.1 is a little more than 0.3, and would be rounded up.
         held, tested = round(len(rows) * validation), round(len(rows) * test)
         train, rest = divided(rows, held + tested)
