@@ -69,7 +69,7 @@ class Checkpoints:
 
         Raises:
             Unavailable: the store cannot be read.
-            BuildError: there are some, and none is whole.
+            BuildError: there are some, and none is whole, or the pointer is not.
         """
         self._read_pointer()
         if not self.resume:
@@ -94,7 +94,7 @@ class Checkpoints:
 
         Raises:
             Unavailable: the store does not take it, for a minute. The one before stays.
-            BuildError: another process writes here too.
+            BuildError: another process writes here too; the pointer there is, and counts, is damaged.
         """
         key = f"{self.prefix}/{step:09d}-{os.urandom(4).hex()}.pt".lstrip("/")
         trying = Retrying(
@@ -129,7 +129,21 @@ class Checkpoints:
         except NotFound:
             self._etag, self._kept = "", []
         else:
-            self._etag, self._kept = blob.etag, json.loads(blob.data)["checkpoints"]
+            # Without resume it will be replaced, whatever it holds.
+            kept = self._listed(blob.data) if self.resume else []
+            self._etag, self._kept = blob.etag, kept
+
+    def _listed(self, pointer: bytes) -> list[dict[str, Any]]:
+        try:
+            return [
+                entry | {"step": int(entry["step"]), "key": str(entry["key"]), "sha256": str(entry["sha256"])}
+                for entry in json.loads(pointer)["checkpoints"]
+            ]
+        except (ValueError, TypeError, KeyError) as error:
+            raise BuildError(
+                f"{self.where}/latest.json is damaged, it does not list checkpoints; start from the "
+                "beginning: without --resume, or with that file removed"
+            ) from error
 
     def _put(self, key: str, state: bytes) -> None:
         # Streamed from a file: in parts when it is large, each with a timeout of its own.

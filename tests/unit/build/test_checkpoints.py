@@ -61,6 +61,29 @@ def test_a_checkpoint_that_is_damaged_or_gone_leaves_the_one_before(url: str, tm
         Checkpoints(url, "fit").latest()
 
 
+@pytest.mark.parametrize(
+    "content",
+    ["", '{"check', "[]", "{}", '{"checkpoints": 3}', '{"checkpoints": [3]}',
+     '{"checkpoints": [{"step": 1}]}', '{"checkpoints": [{"step": null, "key": "fit/1", "sha256": "0"}]}',
+     "\xff"],
+)  # fmt: skip
+def test_a_damaged_pointer_is_named_and_may_be_replaced(url: str, tmp_path: Path, content: str) -> None:
+    Checkpoints(url, "fit").save(1, b"first")
+    (tmp_path / "fit" / "latest.json").write_bytes(content.encode("latin-1"))
+    for asked in (
+        lambda: Checkpoints(url, "fit").latest(),
+        lambda: Checkpoints(url, "fit").save(2, b"second"),
+    ):
+        with pytest.raises(
+            BuildError, match=r"file://.*/fit/latest\.json is damaged.*without --resume, or with"
+        ):
+            asked()
+    fresh = Checkpoints(url, "fit", resume=False)
+    assert fresh.latest() is None
+    fresh.save(1, b"again")
+    assert Checkpoints(url, "fit").latest() == b"again"
+
+
 def test_killed_between_object_and_pointer_the_one_before_counts(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
