@@ -19,7 +19,8 @@ from coldpress_build.serving import ServedForm, ServedModel, served_form
 
 
 class Bench:
-    """Measures candidates against `original`, whose own figures are `original`.
+    """Measures candidates against `original`, whose own figures are `original` and whose `answers` (see
+    `Scoring.answers`) are those to the validation rows.
 
     Raises:
         BuildError: the original cannot be opened, or fails on the rows.
@@ -38,7 +39,7 @@ class Bench:
         self._folder, self._test, self._scoring = folder, test, scoring
         self._form = self._served(original, BASELINE)
         model = self._open(self._form)
-        found, self._answers = answers(model, validation, scoring)
+        found, self.answers = answers(model, validation, scoring)
         self.original = self._untimed(original, self._form, model, found)
         self.original = self._timed(self.original, model, self._form)
 
@@ -57,7 +58,7 @@ class Bench:
     def _measured(self, file: Path, form: ServedForm) -> Figures:
         model = self._open(form)
         found, given = answers(model, self.validation, self._scoring)
-        loss = lost(self._answers, given, self.validation, self._scoring)
+        loss = lost(self.answers, given, self.validation, self._scoring)
         figures = replace(self._untimed(file, form, model, found), loss=loss)
         figures = self._timed(figures, model, form)
         why = reasons(figures, self.original, self.gate, len(self.validation))

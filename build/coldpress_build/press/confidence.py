@@ -8,7 +8,7 @@ import numpy as np
 from scipy.optimize import brentq
 
 from coldpress_build.evaluation.interval import LEVEL, bootstrap
-from coldpress_build.press.heldout import Array, HeldOut, Scoring
+from coldpress_build.press.heldout import Array, HeldOut, Scoring, right
 
 Z = NormalDist().inv_cdf((1 + LEVEL) / 2)
 
@@ -31,11 +31,8 @@ class Loss:
 def lost(original: Array, candidate: Array, rows: HeldOut, scoring: Scoring) -> Loss:
     """Compare two models' answers (see `Scoring.answers`) to the same rows."""
     if scoring.metric == "accuracy":
-        right, still = (
-            np.array([got == str(true) for got, true in zip(given, rows.target, strict=True)])
-            for given in (original, candidate)
-        )
-        spoiled, mended = int((right & ~still).sum()), int((~right & still).sum())
+        before, after = right(original, rows.target), right(candidate, rows.target)
+        spoiled, mended = int((before & ~after).sum()), int((~before & after).sum())
         low, high = tango(spoiled, mended, len(rows))
         return Loss(100 * (spoiled - mended) / len(rows), 100 * low, 100 * high, spoiled, mended)
     values = rows.target.astype(np.float64)

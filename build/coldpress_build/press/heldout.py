@@ -60,12 +60,23 @@ class Scoring:
     def points(self, answers: Array, target: Array) -> float:
         """`answers` against `target`, row by row."""
         if self.metric == "accuracy":
-            return 100.0 * float(
-                np.mean([got == str(true) for got, true in zip(answers, target, strict=True)])
-            )
+            return 100.0 * float(right(answers, target).mean())
         values = target.astype(np.float64)
         total = float(((values - values.mean()) ** 2).sum())
         return 100.0 * (1.0 - float(((values - answers) ** 2).sum()) / total)
+
+
+def right(answers: Array, target: Array) -> NDArray[np.bool_]:
+    """Which of the class names are the target's, row by row."""
+    pairs = zip(answers.tolist(), target.tolist(), strict=True)
+    return np.array([got in _spellings(true) for got, true in pairs], bool)
+
+
+def _spellings(value: Any) -> tuple[str, ...]:
+    """The names that a class may have. A whole number may come as a float, as all of a column with a gap do:
+    1.0 is the class "1"."""
+    whole = isinstance(value, float) and value.is_integer()
+    return (str(int(value)), str(value)) if whole else (str(value),)
 
 
 def scoring_of(model: ServedModel, target: Array) -> Scoring:
@@ -76,7 +87,8 @@ def scoring_of(model: ServedModel, target: Array) -> Scoring:
     indices themselves. A float output [batch] or [batch, 1] holds values.
 
     Raises:
-        DataError: the target has one value only, or class names that the model does not have.
+        DataError: the target has one value only, values that are not finite, or class names that the model
+            does not have.
         BuildError: none of the outputs can be compared with it.
     """
     if len(set(target.tolist())) < 2:
@@ -90,13 +102,16 @@ def scoring_of(model: ServedModel, target: Array) -> Scoring:
         if spec.kind != "tensor":
             continue
         if not values and (spec.datatype == "BYTES" or spec.datatype in INTEGERS) and _one_per_row(spec):
-            return _checked(
-                Scoring("accuracy", spec.name, classes if spec.datatype in INTEGERS else ()), target
-            )
+            # Names need no table to be looked up in, but they are the same names.
+            named = Scoring("accuracy", spec.name, classes if spec.datatype in INTEGERS else ())
+            return _checked(named, target, classes)
         if not values and spec.datatype in FLOATS and len(spec.shape) == 2 and spec.shape[1] > 1:
             names = classes or tuple(str(index) for index in range(spec.shape[1]))
-            return _checked(Scoring("accuracy", spec.name, names), target)
+            return _checked(Scoring("accuracy", spec.name, names), target, names)
         if target.dtype.kind in "iuf" and spec.datatype in FLOATS and _one_per_row(spec):
+            if not np.isfinite(target).all():
+                odd = target[~np.isfinite(target)].tolist()[0]
+                raise DataError(f"the target holds {odd}; every one must be a number: leave such rows out")
             return Scoring("R²", spec.name)
     raise BuildError(
         f"no output can be compared with a target such as {target.tolist()[0]!r}; the outputs are "
@@ -117,13 +132,15 @@ def _one_per_row(spec: TensorSpec) -> bool:
     return len(spec.shape) == 1 or (len(spec.shape) == 2 and spec.shape[1] == 1)
 
 
-def _checked(scoring: Scoring, target: Array) -> Scoring:
-    unknown = (
-        sorted({str(value) for value in target.tolist()} - set(scoring.classes)) if scoring.classes else []
-    )
+def _checked(scoring: Scoring, target: Array, classes: tuple[str, ...]) -> Scoring:
+    """The same. `classes` are the model's, as far as they are known: a name that is none of them can only be
+    wrong, and a gate that compares wrong with wrong lets everything pass."""
+    found = {_spellings(value) for value in target.tolist()} if classes else set()
+    unknown = sorted(names[0] for names in found if not {*names} & {*classes})
     if unknown:
         raise DataError(
             f"the target holds {', '.join(map(repr, unknown[:5]))}, and the model's classes are "
-            f"{', '.join(map(repr, scoring.classes[:20]))}; say which column has the labels"
+            f"{', '.join(map(repr, classes[:20]))}; say which column has the labels, and leave out rows of "
+            "other classes"
         )
     return scoring

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from coldpress.errors import ColdpressError
-from coldpress_build.errors import BuildError
+from coldpress_build.errors import BuildError, DataError
 from coldpress_build.press.candidates import BASELINE, RECIPES, Recipe, Source, make, prepare
 from coldpress_build.press.compare import Bench, flag
 from coldpress_build.press.gate import Figures, Gate, answer_reasons, is_batch_sensitive, reasons
@@ -65,6 +65,7 @@ def press(
     recipes: Sequence[Recipe] = RECIPES,
     *,
     calibration: Rows | None = None,
+    foreign: bool = False,
 ) -> tuple[Pressed, Path]:
     """Press the model file `original`, with candidates in `folder`.
 
@@ -72,12 +73,14 @@ def press(
         validation: the rows that the gate decides by.
         test: reported, it never decides.
         calibration: rows that ranges of activations are taken from; none of the other two.
+        foreign: the rows are not from where the model is, and may have other names for its classes.
 
     Returns:
         What was measured, and the winner's file.
 
     Raises:
-        BuildError: the original cannot be opened, run on these rows or scored, or gives numbers not finite.
+        BuildError: the original cannot be opened, run on these rows or scored, or gives numbers not finite;
+            it gets none of the `foreign` rows right.
     """
     model = ServedModel.open(original, gate.threads)
     scoring = scoring_of(model, validation.target)
@@ -86,6 +89,13 @@ def press(
     if not bench.original.answers.finite:
         raise BuildError(
             f"{original.name} gives numbers that are not finite on these rows; nothing can be compared"
+        )
+    if foreign and scoring.metric == "accuracy" and not bench.original.answers.score:
+        got, true = bench.answers.tolist()[0], validation.target.tolist()[0]
+        raise DataError(
+            f"{original.name} gets none of the {len(validation)} rows right, the first of them is {got!r} to "
+            f"it and {true!r} in the data; nothing can be lost then. Give rows with the model's own class "
+            "names, and say which column has them"
         )
     work = _Work(folder, bench, calibration, model.metadata, original)
     del model

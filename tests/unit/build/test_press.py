@@ -15,7 +15,7 @@ from coldpress.ingest import optimise
 from coldpress_build.errors import BuildError, DataError
 from coldpress_build.press import measure
 from coldpress_build.press.candidates import RECIPES, Recipe, Source
-from coldpress_build.press.confidence import Loss
+from coldpress_build.press.confidence import Loss, lost
 from coldpress_build.press.gate import Figures, Gate, reasons
 from coldpress_build.press.heldout import HeldOut, Scoring, scoring_of
 from coldpress_build.press.measure import Answers, answers, ask, batch_sizes, ratio, side_by_side
@@ -202,6 +202,8 @@ def scored(target: list[Any], outputs: list[tuple[str, int, list[Any]]], labels:
         (["a", "b"], [("p", FLOAT, ["n", 2])], '["a", "b"]', Scoring("accuracy", "p", ("a", "b"))),
         ([3, 7], [("k", INT64, ["n"])], "", Scoring("accuracy", "k")),
         ([0.5, 1.5], [("k", INT64, ["n"]), ("y", FLOAT, ["n"])], "", Scoring("R²", "y")),
+        ([0.0, 1.0], [("label", STRING, ["n"])], '["0", "1"]', Scoring("accuracy", "label")),
+        (["b", "a"], [("label", STRING, ["n"])], '["a", "b"]', Scoring("accuracy", "label")),
         ([0, 1], [("y", FLOAT, ["n", 1])], "", Scoring("R²", "y")),
     ],
 )
@@ -217,6 +219,12 @@ def test_targets_that_cannot_be_scored_are_refused() -> None:
         scored([1, 1], two)
     with pytest.raises(DataError, match="the target holds 'c', and the model's classes are 'a', 'b'"):
         scored(["a", "c"], two, '["a", "b"]')
+    with pytest.raises(DataError, match="the target holds '2', and the model's classes are '0', '1'; say wh"):
+        scored([1.0, 2.0], two)
+    with pytest.raises(DataError, match="the target holds 'Bonn', 'Rome', and the model's classes are '0', "):
+        scored(["Bonn", "Rome"], [("label", STRING, ["n"])], '["0", "1"]')
+    with pytest.raises(DataError, match="the target holds inf; every one must be a number"):
+        scored([0.5, float("inf")], [("y", FLOAT, ["n"])])
     with pytest.raises(BuildError, match=r"no output can be compared .* p \(tensor of FP32 \[-1, 2, 2\]\)"):
         scored(["a", "b"], [("p", FLOAT, ["n", 2, 2])])
 
@@ -226,6 +234,34 @@ def test_classes_are_compared_by_name() -> None:
     assert scoring.answers(np.array([[0.1, 0.9], [0.8, 0.2]])).tolist() == ["b", "a"]
     assert scoring.points(np.array(["b", "a"], object), np.array(["b", "b"], object)) == 50.0
     assert Scoring("accuracy", "k").points(np.array(["3", "7"], object), np.array([3, 8])) == 50.0
+
+
+def test_a_whole_number_among_floats_is_the_name_of_a_class() -> None:
+    answers, target = np.array(["1", "0", "1.0", "1"], object), np.array([1.0, 0.0, 1.0, 0.0])
+    assert Scoring("accuracy", "k").points(answers, target) == 75.0
+    loss = lost(answers, answers[::-1], HeldOut({}, target), Scoring("accuracy", "k"))
+    assert (loss.spoiled, loss.mended) == (2, 0)
+
+
+def test_rows_of_another_vocabulary_are_refused(tmp_path: Path) -> None:
+    model = classifier()
+    own = rows_for(model)
+    unnamed = onnx.load_from_string(model)
+    del unnamed.metadata_props[:]
+    (tmp_path / "m.onnx").write_bytes(unnamed.SerializeToString())
+    # Each class by the index of the next one: all of them are names, and none is right.
+    strange = HeldOut(own.inputs, np.array(["bcda".index(name) for name in own.target]))
+
+    def run(rows: HeldOut, *, foreign: bool) -> Pressed:
+        found, _ = press(
+            tmp_path / "m.onnx", tmp_path, rows, None, Gate(), Progress(silent=True), (), foreign=foreign
+        )
+        return found
+
+    with pytest.raises(DataError, match=r"m\.onnx gets none of the 256 rows right, .* is '\d' to it"):
+        run(strange, foreign=True)
+    # Rows of its own training are none of another's, however bad the network is.
+    assert run(strange, foreign=False).original.answers.score == 0.0
 
 
 def test_a_row_that_answers_otherwise_in_a_batch_is_counted() -> None:
