@@ -9,6 +9,7 @@ import socket
 import ssl
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from botocore.credentials import Credentials as BotoCredentials
 from coldpress import s3
 from coldpress.aside import each
 from coldpress.digest import hmac_sha256, sha256
-from coldpress.errors import NotFound, Unavailable
+from coldpress.errors import InvalidRequest, NotFound, Unavailable
 from coldpress.s3.signature import Credentials, signed_head
 from coldpress.store import Store
 
@@ -205,6 +206,32 @@ def test_what_a_server_says_before_it_closes_is_not_the_next_answer() -> None:
             answered.release()
             select.select([kept._socket], [], [], 10)
             assert not kept.is_alive(3600)
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "kind"),
+    [
+        ("404 Not Found", "NoSuchKey", NotFound),
+        ("404 Not Found", "NoSuchBucket", Unavailable),
+        ("403 Forbidden", "AccessDenied", Unavailable),
+        ("400 Bad Request", "KeyTooLongError", InvalidRequest),
+    ],
+)
+@pytest.mark.parametrize("chunked", [True, False])
+def test_an_error_that_comes_after_its_head(status: str, code: str, kind: type, chunked: bool) -> None:
+    """As S3 sends them: in chunks, and in TLS a record of their own."""
+    text = f"<?xml?><Error><Code>{code}</Code><Message>no</Message></Error>"
+    head = f"HTTP/1.1 {status}\r\n" + "Transfer-Encoding: chunked\r\n" * chunked + "\r\n"
+
+    def late(connection: socket.socket, _: int) -> None:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.sendall(head.encode())
+        time.sleep(0.05)
+        connection.sendall(f"{len(text):x}\r\n{text}\r\n0\r\n\r\n".encode() if chunked else text.encode())
+
+    with saying(late) as reader, pytest.raises(kind) as caught:
+        reader.get("a")
+    assert caught.type is kind
 
 
 def test_a_server_that_was_not_asked_in_time_is_asked_again() -> None:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 RECEIVE_BYTES = 64 << 10
 MAX_HEAD_BYTES = 64 << 10
 MAX_LENGTH_DIGITS = 18
+ERROR_ENDS = (b"</Error>", b"0\r\n\r\n")
+"""Of S3's XML, and of the last chunk."""
 
 
 class Broken(Exception):
@@ -67,8 +69,8 @@ class Connection:
             # Its end could not be told from a connection that broke.
             raise Broken("the answer does not say how long it is")
         else:
-            # Only errors come without a length; what there is of them tells enough, and the connection ends.
-            return Reply(status, headers, rest)
+            # Only errors come without a length, S3's in chunks; the connection ends with them.
+            return Reply(status, headers, self._error(rest, deadline))
         self._tickets = False
         self.reusable = headers.get("connection", "").lower() != "close"
         self._used = time.time()
@@ -90,6 +92,15 @@ class Connection:
                 raise Broken("the connection was closed in the middle of the answer")
             at += received
         return body
+
+    def _error(self, text: bytearray, deadline: float) -> bytearray:
+        """What an error says may come after its head. Of one that is cut off, what there is tells enough."""
+        try:
+            while not text.endswith(ERROR_ENDS) and len(text) < MAX_HEAD_BYTES:
+                text += self._receive(RECEIVE_BYTES, deadline)
+        except (OSError, Broken):
+            return text
+        return text
 
     def _receive(self, most: int, deadline: float) -> bytes:
         self._socket.settimeout(_left(deadline))

@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping
 
 from coldpress.aside import Aside
-from coldpress.errors import NotFound, Unavailable
+from coldpress.errors import InvalidRequest, NotFound, Unavailable
 from coldpress.s3.connection import Broken, Connection, Reply
 from coldpress.s3.signature import Credentials, signed_head
 from coldpress.typed import TYPE_CHECKING, NamedTuple
@@ -181,6 +181,8 @@ def _refusal(key: str, reply: Reply) -> Exception:
     code, message = (text.partition(f"<{tag}>")[2].partition("<")[0] for tag in ("Code", "Message"))
     if reply.status == 404 and code != "NoSuchBucket":
         return NotFound(f"{key} is not in the store")
+    if code == "KeyTooLongError":
+        return InvalidRequest(f"{key!r} is no object key: it is too long for this store")
     return Unavailable(f"object storage failed at {key}: {code or f'status {reply.status}'}: {message}")
 
 
