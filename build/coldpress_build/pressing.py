@@ -11,6 +11,7 @@ from onnx.external_data_helper import ExternalDataInfo, uses_external_data
 
 from coldpress.ort import TensorSpec
 from coldpress_build import runs
+from coldpress_build.data.sources import present
 from coldpress_build.data.tables import Column, as_names, column, read_table
 from coldpress_build.errors import BuildError, DataError
 from coldpress_build.files import write_atomic
@@ -70,9 +71,11 @@ def press_file(
     progress = Progress(silent=silent)
     with progress.stage("data"):
         inside = _is_whole(model)
-        rows, ranges = divided(_held_out(ServedModel.open(model), data, label_column), calibration)
+        read, notes = _held_out(ServedModel.open(model), data, label_column)
+        rows, ranges = divided(read, calibration)
         held = len(next(iter(ranges.values()))) if ranges else 0
-        progress.conclude(f"{data.name}: {len(rows):,} rows to judge by, {held:,} to calibrate with")
+        told = f"{data.name}: {len(rows):,} rows to judge by, {held:,} to calibrate with"
+        progress.conclude("; ".join([told, *notes]))
     run_id = runs.new_id(f"press-{model.stem}")
     with (
         runs.whole_folder(out / run_id) as folder,
@@ -85,7 +88,14 @@ def press_file(
                 original = Path(scratch) / "original.onnx"
                 onnx.save(onnx.load(model), original)
             pressed, winner = press(
-                original, Path(scratch), rows, None, gate or Gate(), progress, calibration=ranges
+                original,
+                Path(scratch),
+                rows,
+                None,
+                gate or Gate(),
+                progress,
+                calibration=ranges,
+                foreign=True,
             )
             progress.conclude(outcome(pressed))
         write_atomic(folder / MODEL, winner.read_bytes())
@@ -143,7 +153,8 @@ def _size(path: Path) -> int:
         raise BuildError(f"{path}, which holds weights, cannot be read: {error.strerror or error}") from error
 
 
-def _held_out(model: ServedModel, path: Path, label_column: str) -> HeldOut:
+def _held_out(model: ServedModel, path: Path, label_column: str) -> tuple[HeldOut, tuple[str, ...]]:
+    """The rows that have an answer, and a note if there are others."""
     table = read_table(path)
     target = column(table, label_column, path, "what the model should answer; --label-column names another")
     if target.ndim != 1:
@@ -152,6 +163,10 @@ def _held_out(model: ServedModel, path: Path, label_column: str) -> HeldOut:
     names = as_names(table, label_column, path)
     if {*names.tolist()} - {""} <= {*class_names(model)}:
         target = names
+    kept, notes = present(target, label_column)
+    if not kept:
+        raise DataError(f"{path}: {label_column!r} is empty in all {len(target)} rows; nothing can be scored")
+    table = {name: values[kept] for name, values in table.items()}
     others = {name: values for name, values in table.items() if name != label_column}
     joined = _joined(model, others)
     inputs = {
@@ -160,7 +175,7 @@ def _held_out(model: ServedModel, path: Path, label_column: str) -> HeldOut:
         )
         for spec in model.inputs
     }
-    return HeldOut(inputs, target)
+    return HeldOut(inputs, target[kept]), notes
 
 
 def _joined(model: ServedModel, columns: dict[str, Column]) -> Column | None:

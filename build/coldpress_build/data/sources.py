@@ -54,7 +54,7 @@ def labels_of(
     """
     name = target_of(table, wanted, path)
     target = as_names(table, name, path)
-    kept, notes = _present(target, name)
+    kept, notes = present(target, name)
     values = target[kept].tolist()
     fractions = target.dtype.kind == "f" and any(not value.is_integer() for value in values)
     count = len(set(values))
@@ -80,11 +80,16 @@ def values_of(table: dict[str, Column], wanted: str, path: Path) -> tuple[Array,
             f"{path}: {name!r} holds {target.tolist()[0]!r}, which is no number; --target names another "
             "column"
         )
-    kept, notes = _present(target, name)
+    kept, notes = present(target, name)
     return target[kept], kept, notes
 
 
-def _present(target: Column, name: str) -> tuple[list[int], tuple[str, ...]]:
+def present(target: Column, name: str) -> tuple[list[int], tuple[str, ...]]:
+    """Positions of the rows that have an answer, and a note if there are others.
+
+    Raises:
+        DataError: the target has more than one value a row.
+    """
     if target.ndim != 1:
         raise DataError(f"the target {name!r} must hold one value a row, not {list(target.shape[1:])}")
     if target.dtype.kind == "f":

@@ -90,6 +90,19 @@ def test_names_with_leading_zeros_are_read_as_the_model_has_them(
         )
 
 
+def test_rows_without_an_answer_are_left_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = tmp_path / "m.onnx"
+    target = (rows() @ write_model(model))[:, 0].astype(np.float64)
+    target[[3, 7]] = np.nan
+    np.savez(tmp_path / "rows.npz", x=rows(), label=target)
+    result = press_file(model, tmp_path / "rows.npz", tmp_path / "out", calibration=8)
+    assert result.pressed.rows == 30
+    assert result.pressed.original.answers.score == pytest.approx(100.0, abs=1e-3)
+    assert (
+        "30 rows to judge by, 8 to calibrate with; 2 rows without label left out" in capsys.readouterr().err
+    )
+
+
 def test_inputs_take_the_columns_of_their_names(tmp_path: Path) -> None:
     model = tmp_path / "m.onnx"
     target = rows() @ write_model(model, split=True)
@@ -111,6 +124,10 @@ def test_inputs_take_the_columns_of_their_names(tmp_path: Path) -> None:
         ({"x": np.array(["a"] * 40), "label": np.arange(40.0)}, "'x' holds text, and the model takes FP32"),
         ({"x": rows(), "label": np.ones((40, 2))}, r"'label' must hold one value a row, not \[2\]"),
         ({"x": rows(), "label": np.ones(40)}, r"the target is 1.0 in all 32 rows"),
+        (
+            {"x": rows(), "label": np.full(40, np.nan)},
+            "'label' is empty in all 40 rows; nothing can be",
+        ),
     ],
 )
 def test_data_that_does_not_fit_is_an_error(
