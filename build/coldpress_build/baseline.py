@@ -17,6 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from coldpress_build.data.dataset import Array, Dataset
 from coldpress_build.data.split import Parts
+from coldpress_build.errors import DataError
 
 ACCURACY, R2 = "accuracy", "R²"
 
@@ -61,8 +62,20 @@ def fitted(name: str, model: Any, parts: Parts, rows: Callable[[Dataset], Any]) 
 
 
 def text_baseline(parts: Parts) -> Baseline:
-    """scikit-learn's defaults, fitted on the training part."""
-    model = make_pipeline(TfidfVectorizer(), LogisticRegression(max_iter=1000))
+    """scikit-learn's defaults, fitted on the training part.
+
+    Raises:
+        DataError: its texts are all blank.
+    """
+    texts = parts.train.columns["text"].tolist()
+    if not any(text.strip() for text in texts):
+        raise DataError(f"{parts.train.name}: the {len(texts):,} texts of the training part are all blank")
+    words = TfidfVectorizer()
+    analyse = words.build_analyzer()
+    if not any(analyse(text) for text in texts):
+        # The default wants two letters or more: emoji and single letters are no words to it.
+        words = TfidfVectorizer(token_pattern=r"\S+")  # noqa: S106 (no password)
+    model = make_pipeline(words, LogisticRegression(max_iter=1000))
     return fitted("TF-IDF + logistic regression", model, parts, lambda data: data.columns["text"])
 
 

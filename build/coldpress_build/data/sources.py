@@ -141,13 +141,8 @@ def read_rows(
     else:
         labels, kept, notes = labels_of(table, answer, path)
     columns = {
-        name: _feature(
-            name,
-            (as_names(table, name, path) if name in categories else found)[kept],
-            path,
-            name in categories,
-        )
-        for name, found in table.items()
+        name: _feature(name, table, kept, path, named=name in categories)
+        for name in table
         if name != answer and name not in ignore
     }
     if not columns:
@@ -170,14 +165,26 @@ def _with_others(found: Dataset, table: dict[str, Column], kept: list[int], answ
     return replace(found, beside=others)
 
 
-def _feature(name: str, found: Column, path: Path, named: bool) -> Array:
+def _feature(name: str, table: dict[str, Column], kept: list[int], path: Path, *, named: bool) -> Array:
+    found = as_names(table, name, path) if named else table[name]
     if found.ndim > 2 or (found.dtype == object and found.ndim > 1):
         raise DataError(
             f"{path}: {name!r} holds {list(found.shape[1:])} values a row; leave it out by ignore"
         )
     if named or found.dtype == object:
-        return np.array([str(value) for value in found.tolist()], object)
-    return found if found.dtype == bool else found.astype(np.float32)
+        return np.array([str(value) for value in found[kept].tolist()], object)
+    if found.dtype == bool:
+        return found[kept]
+    with np.errstate(over="ignore"):  # it becomes infinite, and is told here
+        numbers = found[kept].astype(np.float32)
+    endless = np.isinf(numbers.reshape(len(numbers), -1)).any(1)
+    if endless.any():
+        row = kept[int(endless.argmax())]
+        raise DataError(
+            f"{path}: {name!r} is {found[row].tolist()} in row {row + 1}; numbers must be within ±3.4e38 "
+            "(32 bits); correct it, or leave it empty for a missing one"
+        )
+    return numbers
 
 
 def _repeated(columns: dict[str, Array], answer: str) -> tuple[str, ...]:

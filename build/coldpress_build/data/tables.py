@@ -98,15 +98,29 @@ def json_lines(path: Path) -> list[dict[str, Any]]:
 
 def _objects(path: Path) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
-    for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+    # Not splitlines: JSON's strings may hold what Unicode calls a line's end, such as U+2028.
+    for number, line in enumerate(path.read_text("utf-8-sig").split("\n"), 1):
         if not line.strip():
             continue
         row = json.loads(line)
+        if "\\ud" in line.lower() and not _encodes(row):
+            raise ValueError(
+                f"line {number} holds half a character, such as \\ud83d without what follows; write it "
+                "whole, or leave it out"
+            )
         if not isinstance(row, dict) or (rows and row.keys() != rows[0].keys()):
             keys = f" with the keys {', '.join(rows[0])}" if rows else ""
             raise ValueError(f"line {number} is no object{keys}")
         rows.append(row)
     return rows
+
+
+def _encodes(row: Any) -> bool:
+    try:
+        json.dumps(row, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _jsonl(path: Path) -> dict[str, Column]:
@@ -149,7 +163,10 @@ def _csv(path: Path) -> dict[str, Column]:
 
 
 def _cells(path: Path) -> dict[str, list[str]]:
-    reader = csv.reader(io.StringIO(path.read_text("utf-8-sig"), newline=""), strict=True)
+    text = path.read_text("utf-8-sig")
+    # A text may be longer than csv's 131,072 characters. The limit is the process's: it is only ever raised.
+    csv.field_size_limit(max(csv.field_size_limit(), len(text)))
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     header = next(reader, [])
     rows = [row for row in reader if row]
     for number, row in enumerate(rows, 2):

@@ -1,5 +1,6 @@
 """Texts with labels, their division, and tables from files."""
 
+import csv
 import datetime
 import json
 import re
@@ -155,6 +156,44 @@ def test_json_lines_make_columns(tmp_path: Path) -> None:
         "y": [0.5, 1.0],
     }
     assert table["text"].dtype == object
+
+
+def test_json_lines_end_where_json_says(tmp_path: Path) -> None:
+    texts = ["a\u2028b", "c\u2029d\x85e", "\U0001f600"]
+    lines = [json.dumps({"text": text}, ensure_ascii=False) for text in texts]
+    (tmp_path / "rows.jsonl").write_bytes("\r\n".join(lines).encode("utf-8-sig"))
+    assert read_table(tmp_path / "rows.jsonl")["text"].tolist() == texts
+    assert read_table(write(tmp_path, "rows.jsonl", json.dumps({"text": texts[2]})))["text"][0] == texts[2]
+
+
+def test_half_a_character_is_named(tmp_path: Path) -> None:
+    path = write(tmp_path, "rows.jsonl", '{"text": "x"}\n{"text": "\\uD83D"}\n')
+    with pytest.raises(DataError, match=r"line 2 holds half a character, such as \\ud83d"):
+        read_table(path)
+    escaped = write(tmp_path, "rows.jsonl", r'{"text": "C:\\ud"}')
+    assert read_table(escaped)["text"].tolist() == [r"C:\ud"]
+
+
+def test_a_cell_may_be_long(tmp_path: Path) -> None:
+    limit = csv.field_size_limit(131_072)
+    try:
+        table = read_table(write(tmp_path, "rows.csv", f"text,label\n{'x ' * 100_000},a\n"))
+    finally:
+        csv.field_size_limit(limit)
+    assert len(table["text"][0]) == 200_000
+
+
+@pytest.mark.parametrize(("value", "said"), [("inf", "inf"), ("-1e300", "-1e+300")])
+def test_numbers_without_an_end_are_named(tmp_path: Path, value: str, said: str) -> None:
+    path = write(tmp_path, "t.csv", f"a,b,label\n1,2,\n1,2,x\n3,{value},y\n")
+    with pytest.raises(
+        DataError, match=rf"'b' is {re.escape(said)} in row 3; numbers must be within ±3.4e38"
+    ):
+        read_rows(path, "", values=False)
+    assert list(read_rows(path, "", values=False, ignore=["b"]).columns) == ["a"]
+    path = write(tmp_path, "t.csv", f"a,label\n1,{value}\n2,1\n3,2.5\n")
+    with pytest.raises(DataError, match="'label' has 3 different values"):
+        read_rows(path, "", values=False)
 
 
 def test_csv_columns_of_numbers_are_numbers(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from coldpress_build import runs
 from coldpress_build.baseline import text_baseline
 from coldpress_build.data.dataset import Dataset
 from coldpress_build.data.split import Parts
+from coldpress_build.errors import DataError
 from coldpress_build.files import write_atomic
 from coldpress_build.progress import Progress
 from coldpress_build.quiet import quiet
@@ -27,6 +28,15 @@ def test_the_baseline_learns_words() -> None:
     baseline = text_baseline(Parts(data.take(range(5)), part, part))
     assert (baseline.validation, baseline.test) == (1.0, 1.0)
     assert baseline.trivial == 0.5
+
+
+def test_the_baseline_learns_from_texts_without_long_words() -> None:
+    data = Dataset.labelled("x", {"text": np.array(["😀 👍", "😡 x"] * 10, object)}, ["p", "n"] * 10)
+    part = data.take(range(8))
+    assert text_baseline(Parts(part, part, part)).test == 1.0
+    blank = Dataset("x", {"text": np.array(["", " \n"], object)}, np.array([0, 1]), ("a", "b"))
+    with pytest.raises(DataError, match="x: the 2 texts of the training part are all blank"):
+        text_baseline(Parts(blank, part, part))
 
 
 def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
