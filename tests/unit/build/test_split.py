@@ -13,7 +13,6 @@ from coldpress_build.progress import Progress
 from ...support.toy import Config, Toy
 
 ROWS = 40
-PARTS = ("train", "validation", "test")
 
 
 def valued(values: list[float]) -> Dataset:
