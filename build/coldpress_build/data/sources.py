@@ -14,23 +14,57 @@ TARGETS = ("label", "target")
 MOST_CLASSES = 1000
 
 
-def load(source: str, read: Callable[[Path], Dataset]) -> Dataset:
+def load(
+    source: str,
+    read: Callable[[Path], Dataset],
+    *,
+    target: str = "",
+    ignore: Sequence[str] = (),
+    categories: Sequence[str] = (),
+) -> Dataset:
     """The packaged set of that name, else what `read` makes of the file.
 
+    `target`, `ignore` and `categories` are for the packaged set; in a file, `read` sees to them.
+
     Raises:
-        DataError: it is neither.
+        DataError: it is neither; a packaged set has no such column.
     """
     from coldpress_build.data.packaged import PACKAGED
 
     name = source.lower().replace("_", "-")
     if name in PACKAGED:
-        return PACKAGED[name]()
+        check_target(name, target)
+        return _of_columns(PACKAGED[name](), ignore, categories)
     if Path(source).suffix not in READERS and not Path(source).exists():
         raise DataError(
             f"there is no data {source!r}: give a file that ends with {', '.join(READERS)}, or one of the "
             f"packaged sets {', '.join(PACKAGED)}"
         )
     return read(Path(source))
+
+
+def check_target(name: str, target: str) -> None:
+    """Raises `DataError` for a target that the packaged set of that name does not have."""
+    if target and target not in TARGETS:
+        raise DataError(
+            f"target={target}: the packaged set {name} has one thing to answer, which is no column; leave "
+            "out target, or give a file with that column"
+        )
+
+
+def _of_columns(data: Dataset, ignore: Sequence[str], categories: Sequence[str]) -> Dataset:
+    there, path = dict(data.columns), Path(data.name)
+    for name in (*ignore, *categories):
+        column(there, name, path, f"named by {'ignore' if name in ignore else 'categories'}")
+    columns = {
+        name: np.array([str(value) for value in found.tolist()], object) if name in categories else found
+        for name, found in there.items()
+        if name not in ignore
+    }
+    if not columns:
+        raise DataError(f"{data.name} has no column left to learn from; take some out of ignore")
+    left = {name: there[name] for name in ignore}
+    return replace(data, columns=columns, beside={**data.beside, **left})
 
 
 def target_of(table: dict[str, Column], wanted: str, path: Path) -> str:
@@ -177,7 +211,7 @@ def _feature(name: str, table: dict[str, Column], kept: list[int], path: Path, *
         return found[kept]
     with np.errstate(over="ignore"):  # it becomes infinite, and is told here
         numbers = found[kept].astype(np.float32)
-    endless = np.isinf(numbers.reshape(len(numbers), -1)).any(1)
+    endless = np.isinf(numbers).any(tuple(range(1, numbers.ndim)))
     if endless.any():
         row = kept[int(endless.argmax())]
         raise DataError(

@@ -22,7 +22,7 @@ from coldpress_build.config import one_of, within
 from coldpress_build.data.batches import Batches
 from coldpress_build.data.dataset import Array, Dataset
 from coldpress_build.data.pictures import digits, read_pictures
-from coldpress_build.data.sources import load
+from coldpress_build.data.sources import check_target, load
 from coldpress_build.data.split import Parts
 from coldpress_build.errors import DataError
 from coldpress_build.export import Port, served_graph
@@ -148,8 +148,9 @@ class ImageCnn:
             return read_pictures(path, config.size, wanted, config.target)
 
         if source in (None, "digits"):
+            check_target("digits", config.target)
             return digits(config.size, wanted)
-        data = load(source, read)
+        data = load(source, read, target=config.target)
         if list(data.columns) != ["image"] or not data.classes:
             raise DataError(f"{data.name} has no pictures with a class each; digits has")
         return data

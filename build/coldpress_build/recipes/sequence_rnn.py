@@ -68,7 +68,9 @@ class SequenceRnn:
 
     def load(self, source: str | None, config: Config) -> Dataset:
         """A file of sequences with a class each, or Japanese vowels."""
-        data = load(source or vowels.NAME, lambda path: read_sequences(path, config.target))
+        data = load(
+            source or vowels.NAME, lambda path: read_sequences(path, config.target), target=config.target
+        )
         if list(data.columns) != ["sequence", "length"]:
             raise DataError(f"{data.name} is no data for {self.name}; {vowels.NAME} is")
         return data

@@ -76,6 +76,9 @@ def load_rows(source: str | None, config: Config, recipe: str, default: str, *, 
         lambda path: read_rows(
             path, config.target, values=values, ignore=config.ignore, categories=config.categories
         ),
+        target=config.target,
+        ignore=config.ignore,
+        categories=config.categories,
     )
     if bool(data.classes) == values or any(column.ndim > 2 for column in data.columns.values()):
         raise DataError(f"{data.name} is no data for {recipe}; {default} is")

@@ -29,7 +29,9 @@ class TextRecipe:
 
     def load(self, source: str | None, config: Settings) -> Dataset:
         """A file with the columns `text` and `label`, or the movie review snippets."""
-        data = load(source or reviews.NAME, lambda path: read_texts(path, config.target))
+        data = load(
+            source or reviews.NAME, lambda path: read_texts(path, config.target), target=config.target
+        )
         if list(data.columns) != ["text"] or not data.classes:
             raise DataError(f"{data.name} has no texts with a class each; {reviews.NAME} has")
         return data
