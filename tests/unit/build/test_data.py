@@ -266,6 +266,17 @@ def test_rows_of_a_table_are_cleaned_and_said_so(tmp_path: Path) -> None:
     assert named.columns["age"].tolist() == ["20.0", "30.0", "nan", "20.0"]
 
 
+@pytest.mark.parametrize("values", [True, False])
+def test_a_table_without_any_answer_has_no_rows(tmp_path: Path, values: bool) -> None:
+    path = tmp_path / "t.npz"
+    np.savez(path, x=np.ones(2), v=np.ones((2, 3)), label=np.full(2, np.nan))
+    with pytest.raises(DataError, match="it has no rows"):
+        read_rows(path, "", values=values)
+    np.savez(path, x=np.ones(2), v=[[1, 2], [3, np.inf]], label=np.arange(2))
+    with pytest.raises(DataError, match=r"'v' is \[3.0, inf\] in row 2"):
+        read_rows(path, "", values=values)
+
+
 def test_values_are_read_from_any_column(tmp_path: Path) -> None:
     data = read_rows(write(tmp_path, "shop.csv", TABLE), "age", values=True)
     assert (data.task, data.target.tolist()) == ("regression", [20.0, 30.0, 20.0])
