@@ -143,14 +143,8 @@ def test_evicted_models_give_their_memory_back(plane: Plane, tmp_path: Path, kin
     assert max(after[2:]) - after[1] < 0.2 * size
 
 
-def test_what_is_being_opened_beside_counts(
-    make_plane: Callable[..., Plane], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    plane = make_plane(model_cache_bytes=int(3.7 * MIB))
-    for model in "ab":
-        plane.publish(model, 1, constant(1, MIB))
-    plane.publish("b", 2, constant(2, int(1.5 * MIB)), alias="")
-    assert [opened(plane, model) for model in "ab"] == [True, True]
+def second_held_back(plane: Plane, monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """No version 2 is opened until the event."""
     go_on = threading.Event()
     real = plane.plane.opener.open
 
@@ -160,6 +154,18 @@ def test_what_is_being_opened_beside_counts(
         return real(manifest, *arguments, **more)
 
     monkeypatch.setattr(plane.plane.opener, "open", slow)
+    return go_on
+
+
+def test_what_is_being_opened_beside_counts(
+    make_plane: Callable[..., Plane], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plane = make_plane(model_cache_bytes=int(3.7 * MIB))
+    for model in "ab":
+        plane.publish(model, 1, constant(1, MIB))
+    plane.publish("b", 2, constant(2, int(1.5 * MIB)), alias="")
+    assert [opened(plane, model) for model in "ab"] == [True, True]
+    go_on = second_held_back(plane, monkeypatch)
     plane.registry.move("b", "prod", {2: 1}, NOW)
     assert not opened(plane, "b")  # by version 1; version 2 has begun
     plane.publish("c", 1, constant(1, MIB // 2))
@@ -178,15 +184,7 @@ def test_two_promotions_in_a_row_stay_within_the_limit(
         plane.publish("m", version, constant(version, MIB), alias="")
     plane.registry.move("m", "prod", {1: 1}, NOW)
     assert plane.version("m") == 1
-    go_on = threading.Event()
-    real = plane.plane.opener.open
-
-    def slow(manifest: Any, *arguments: Any, **more: Any) -> Any:
-        if manifest.version == 2:
-            go_on.wait(10)
-        return real(manifest, *arguments, **more)
-
-    monkeypatch.setattr(plane.plane.opener, "open", slow)
+    go_on = second_held_back(plane, monkeypatch)
 
     def taken() -> int:
         kept = plane.plane.models

@@ -21,16 +21,6 @@ from coldpress_build.job import attempt, launch, pieces, work
 from coldpress_build.job.launch import place
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(f"file://{tmp_path}/objects")
-
-
-@pytest.fixture
-def run(store: Store) -> Run:
-    return runs.create(store, runs.order("text-classifier"))
-
-
 def environment(store: Store, run: Run, **more: str) -> dict[str, str]:
     return {"COLDPRESS_STORE": store.url, "COLDPRESS_RUN": run.id} | more
 
@@ -226,107 +216,6 @@ def test_an_unknown_number_of_gpus_is_one_process(store: Store, run: Run, visibl
 def test_an_environment_that_says_nothing(store: Store, run: Run, missing: str) -> None:
     with pytest.raises(InvalidRequest, match=f"{missing} is not set"):
         place(environment(store, run) | {missing: ""})
-
-
-# ---------------------------------------------------------------------- its log
-def test_a_long_log_is_kept_whole(store: Store, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pieces, "MOST_BYTES", 1000)
-    with pieces.Pieces(store, run, 1, 0) as log:
-        for number in range(1000):
-            log.add(f"line {number}\n".encode())
-    text, after = "", ""
-    while (part := runs.logs(store, run, after)).text:
-        text, after = text + part.text, part.next
-    assert text == "".join(f"line {number}\n" for number in range(1000))
-
-
-def test_a_store_that_fails_for_a_while_loses_nothing(
-    store: Store, run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from coldpress.errors import Unavailable
-
-    real, failures = store.create, [Unavailable("now"), Unavailable("now")]
-
-    def create(key: str, data: bytes) -> str:
-        if failures:
-            raise failures.pop()
-        return real(key, data)
-
-    monkeypatch.setattr(store, "create", create)
-    monkeypatch.setattr(pieces, "FIRST_SECONDS", 0.01)
-    monkeypatch.setattr(pieces, "SECONDS", 0.01)
-    with pieces.Pieces(store, run, 1, 0) as log:
-        log.add(b"kept")
-        while failures:
-            pass
-    assert runs.logs(store, run).text == "kept"
-
-
-def test_all_that_waits_is_stored_each_time(store: Store, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One piece each time would be a log of 13 kB a second, and what is above that lost."""
-    real, stored, done = store.create, bytearray(), threading.Event()
-
-    def create(key: str, data: bytes) -> str:
-        etag = real(key, data)
-        stored.extend(data)
-        if len(stored) == 9500:
-            done.set()
-        return etag
-
-    monkeypatch.setattr(store, "create", create)
-    monkeypatch.setattr(pieces, "MOST_BYTES", 1000)
-    monkeypatch.setattr(pieces, "FIRST_SECONDS", 0.01)
-    monkeypatch.setattr(pieces, "SECONDS", 600.0)  # there is only the first time
-    log = pieces.Pieces(store, run, 1, 0)
-    log.add(b"x" * 9500)
-    with log:
-        assert done.wait(10)
-
-
-def test_no_character_is_cut_in_two(store: Store, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pieces, "MOST_BYTES", 1000)
-    bars = "a" + "█" * 2000
-    with pieces.Pieces(store, run, 1, 0) as log:
-        log.add(bars.encode() + b"\xe2\x96")  # and what never became a character is kept, too
-    keys = sorted(info.key for info in store.walk(f"{run.folder}logs"))
-    *whole, last = (store.get(key).data for key in keys)
-    assert len(whole) >= 6
-    assert "".join(piece.decode() for piece in (*whole, last[:-2])) == bars
-    assert runs.logs(store, run).text == f"{bars}\ufffd"
-
-
-def test_what_is_dropped_while_a_piece_is_stored_is_not_stored_twice(
-    store: Store, run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    real, more = store.create, [b"b" * 500]
-
-    def create(key: str, data: bytes) -> str:
-        while more:
-            log.add(more.pop())
-        return real(key, data)
-
-    monkeypatch.setattr(store, "create", create)
-    monkeypatch.setattr(pieces, "MOST_BYTES", 1000)
-    monkeypatch.setattr(pieces, "KEPT_BYTES", 1000)
-    with pieces.Pieces(store, run, 1, 0) as log:
-        log.add(b"a" * 1000)
-    assert runs.logs(store, run).text == "a" * 1000 + "b" * 500
-
-
-def test_a_long_attempt_of_the_same_number_is_passed_over(store: Store, run: Run) -> None:
-    for number in range(sys.getrecursionlimit()):
-        store.create(runs.piece_key(run, 1, 0, number), b".")
-    with pieces.Pieces(store, run, 1, 0) as log:
-        log.add(b"kept")
-    last = runs.piece_key(run, 1, 0, sys.getrecursionlimit())
-    assert store.get(last).data == b"kept"
-
-
-def test_an_attempt_of_the_same_number_overwrites_nothing(store: Store, run: Run) -> None:
-    for words in (b"first\n", b"second\n"):
-        with pieces.Pieces(store, run, 1, 0) as log:
-            log.add(words)
-    assert runs.logs(store, run).text == "first\nsecond\n"
 
 
 # ---------------------------------------------------------------------- its data, its results
